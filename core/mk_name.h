@@ -1,0 +1,39 @@
+/*
+ * mk_name: the identifiers that stand in records, requests and paths.
+ *
+ * They become path segments of the services' URIs, so what is let in here
+ * cannot name another resource.  docs/FORMAT.md, "Identifiers".
+ */
+
+#ifndef MK_NAME_H
+#define MK_NAME_H
+
+#include "mk_bytes.h"
+
+
+#define MK_NAME_MAX  128
+
+
+/* capsule id, jti: [A-Za-z0-9_-]{1,128} */
+int mk_name_is_id(mk_bytes_t text);
+
+/* payloadId: [A-Za-z0-9_-]{1,64} */
+int mk_name_is_payload_id(mk_bytes_t text);
+
+/*
+ * identity, policy, vault: 1 to 128 bytes of UTF-8 without control
+ * characters (C0, DEL, C1) and without / \ ? # %, and not "." or ".."
+ */
+int mk_name_is_identity(mk_bytes_t text);
+
+/*
+ * text of a file name or media type: at most max bytes of UTF-8 without
+ * control characters; may be empty
+ */
+int mk_name_is_text(mk_bytes_t text, size_t max);
+
+/* 1 if text is well-formed UTF-8 (RFC 3629) */
+int mk_name_is_utf8(mk_bytes_t text);
+
+
+#endif /* MK_NAME_H */

@@ -1,0 +1,241 @@
+#include "mk_pkey.h"
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+#include <string.h>
+
+
+/* group, point and the end */
+#define MK_PKEY_PARAMS  3
+
+
+EVP_PKEY *
+mk_pkey_generate(mk_key_type_t type)
+{
+    EVP_PKEY  *pkey;
+
+    ERR_set_mark();
+
+    switch (type) {
+
+    case MK_KEY_P256:
+        pkey = EVP_PKEY_Q_keygen(NULL, NULL, "EC", SN_X9_62_prime256v1);
+        break;
+
+    case MK_KEY_X25519:
+        pkey = EVP_PKEY_Q_keygen(NULL, NULL, SN_X25519);
+        break;
+
+    case MK_KEY_ED25519:
+        pkey = EVP_PKEY_Q_keygen(NULL, NULL, SN_ED25519);
+        break;
+
+    default:
+        pkey = NULL;
+        break;
+    }
+
+    ERR_pop_to_mark();
+
+    return pkey;
+}
+
+
+static int
+mk_pkey_is_p256(const EVP_PKEY *pkey)
+{
+    int     spelled_out;
+    char    group[sizeof(SN_X9_62_prime256v1)];
+    size_t  len;
+
+    return EVP_PKEY_is_a(pkey, "EC")
+           && EVP_PKEY_get_group_name(pkey, group, sizeof(group), &len) == 1
+           && strcmp(group, SN_X9_62_prime256v1) == 0
+           && EVP_PKEY_get_int_param(pkey,
+                              OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
+                              &spelled_out)
+              == 1
+           && !spelled_out;
+}
+
+
+mk_key_type_t
+mk_pkey_type(const EVP_PKEY *pkey)
+{
+    mk_key_type_t  type;
+
+    ERR_set_mark();
+
+    if (mk_pkey_is_p256(pkey)) {
+        type = MK_KEY_P256;
+
+    } else if (EVP_PKEY_is_a(pkey, SN_X25519)) {
+        type = MK_KEY_X25519;
+
+    } else if (EVP_PKEY_is_a(pkey, SN_ED25519)) {
+        type = MK_KEY_ED25519;
+
+    } else {
+        type = MK_KEY_NONE;
+    }
+
+    ERR_pop_to_mark();
+
+    return type;
+}
+
+
+/* one coordinate, whatever form of point the key prefers to show */
+static int
+mk_pkey_coordinate(const EVP_PKEY *pkey, const char *name,
+    uint8_t out[MK_PKEY_COORDINATE])
+{
+    int      done;
+    BIGNUM  *bn;
+
+    bn = NULL;
+    done = EVP_PKEY_get_bn_param(pkey, name, &bn) == 1
+           && BN_bn2binpad(bn, out, MK_PKEY_COORDINATE) == MK_PKEY_COORDINATE;
+    BN_free(bn);
+
+    return done;
+}
+
+
+int
+mk_pkey_public(const EVP_PKEY *pkey, uint8_t out[MK_PKEY_PUBLIC_MAX],
+    size_t *len)
+{
+    int  done;
+
+    memset(out, 0, MK_PKEY_PUBLIC_MAX);
+    ERR_set_mark();
+
+    if (EVP_PKEY_is_a(pkey, "EC")) {
+        *len = MK_PKEY_POINT;
+        out[0] = MK_PKEY_UNCOMPRESSED;
+        done = mk_pkey_coordinate(pkey, OSSL_PKEY_PARAM_EC_PUB_X, out + 1)
+               && mk_pkey_coordinate(pkey, OSSL_PKEY_PARAM_EC_PUB_Y,
+                                     out + 1 + MK_PKEY_COORDINATE);
+
+    } else {
+        *len = MK_PKEY_OKP;
+        done = EVP_PKEY_get_raw_public_key(pkey, out, len) == 1
+               && *len == MK_PKEY_OKP;
+    }
+
+    ERR_pop_to_mark();
+
+    if (!done) {
+        memset(out, 0, MK_PKEY_PUBLIC_MAX);
+        *len = 0;
+    }
+
+    return done;
+}
+
+
+static EVP_PKEY *
+mk_pkey_from_point(mk_bytes_t bytes)
+{
+    char           group[] = SN_X9_62_prime256v1;
+    uint8_t        point[MK_PKEY_POINT];
+    EVP_PKEY      *pkey;
+    OSSL_PARAM     params[MK_PKEY_PARAMS];
+    EVP_PKEY_CTX  *ctx;
+
+    if (bytes.len != MK_PKEY_POINT || bytes.data[0] != MK_PKEY_UNCOMPRESSED) {
+        return NULL;
+    }
+
+    ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    /* OSSL_PARAM has no const */
+    memcpy(point, bytes.data, sizeof(point));
+
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+                                                 group, 0);
+    params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
+                                                  point, sizeof(point));
+    params[2] = OSSL_PARAM_construct_end();
+
+    pkey = NULL;
+
+    if (EVP_PKEY_fromdata_init(ctx) != 1
+        || EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
+    {
+        pkey = NULL;
+    }
+
+    EVP_PKEY_CTX_free(ctx);
+
+    return pkey;
+}
+
+
+/* in range, on the curve, of the right order */
+static int
+mk_pkey_check_public(EVP_PKEY *pkey)
+{
+    int            valid;
+    EVP_PKEY_CTX  *ctx;
+
+    ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+    if (ctx == NULL) {
+        return 0;
+    }
+
+    valid = EVP_PKEY_public_check(ctx) == 1;
+    EVP_PKEY_CTX_free(ctx);
+
+    return valid;
+}
+
+
+EVP_PKEY *
+mk_pkey_from_public(mk_key_type_t type, mk_bytes_t bytes)
+{
+    EVP_PKEY  *pkey;
+
+    pkey = NULL;
+    ERR_set_mark();
+
+    switch (type) {
+
+    case MK_KEY_P256:
+        pkey = mk_pkey_from_point(bytes);
+        break;
+
+    case MK_KEY_X25519:
+    case MK_KEY_ED25519:
+        if (bytes.len == MK_PKEY_OKP) {
+            pkey = EVP_PKEY_new_raw_public_key_ex(NULL,
+                                  type == MK_KEY_X25519 ? SN_X25519
+                                                        : SN_ED25519,
+                                  NULL, bytes.data, bytes.len);
+        }
+
+        break;
+
+    default:
+        break;
+    }
+
+    if (pkey != NULL && !mk_pkey_check_public(pkey)) {
+        EVP_PKEY_free(pkey);
+        pkey = NULL;
+    }
+
+    ERR_pop_to_mark();
+
+    return pkey;
+}
