@@ -1,0 +1,499 @@
+/*
+ * ngx_meshkit_answer: what the client is told.
+ *
+ * Headers that keep a shared file from acting on anything else of this
+ * origin, and problem documents (RFC 9457).
+ */
+
+#include "ngx_meshkit_module.h"
+
+
+#define NGX_MESHKIT_CSP  "sandbox; default-src 'none'"
+
+/* browsers show a lone image or film as a page of their own */
+#define NGX_MESHKIT_CSP_MEDIA                                                 \
+    NGX_MESHKIT_CSP "; img-src 'self'; media-src 'self'; "                    \
+    "style-src 'unsafe-inline'"
+
+/* RFC 9110, 15.5.2: a 401 names how to do better */
+#define NGX_MESHKIT_CHALLENGE    "MeshKit-Capability"
+
+#define NGX_MESHKIT_PROBLEM_MAX  1024
+
+
+static ngx_table_elt_t *
+ngx_meshkit_answer_add(ngx_http_request_t *r, const char *name,
+    const char *value, size_t len)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value.data = (u_char *) value;
+    h->value.len = len;
+
+    return h;
+}
+
+
+static ngx_int_t
+ngx_meshkit_answer_safe(ngx_http_request_t *r, const char *csp)
+{
+    static const char  *headers[][2] = {
+        { "Cache-Control", "private, no-store" },
+        { "X-Content-Type-Options", "nosniff" },
+        { "Referrer-Policy", "no-referrer" },
+        { "Cross-Origin-Resource-Policy", "same-origin" },
+    };
+
+    ngx_uint_t  i;
+
+    for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        if (ngx_meshkit_answer_add(r, headers[i][0], headers[i][1],
+                                   ngx_strlen(headers[i][1]))
+            == NULL)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_meshkit_answer_add(r, "Content-Security-Policy", csp,
+                                  ngx_strlen(csp)) == NULL
+           ? NGX_ERROR : NGX_OK;
+}
+
+
+/* RFC 8187, 3.2.1: attr-char */
+static ngx_uint_t
+ngx_meshkit_answer_is_attr_char(u_char ch)
+{
+    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+           || (ch >= '0' && ch <= '9')
+           || (ch != '\0' && ngx_strchr("!#$&+-.^_`|~", ch) != NULL);
+}
+
+
+/*
+ * RFC 6266: the name in ASCII for old clients, and as it is.  A name is not
+ * a path: separators become '_'.
+ */
+static u_char *
+ngx_meshkit_answer_file_name(u_char *p, mk_bytes_t name)
+{
+    static const u_char  hex[] = "0123456789ABCDEF";
+
+    u_char  ch;
+    size_t  i;
+
+    p = ngx_cpymem(p, "; filename=\"", sizeof("; filename=\"") - 1);
+
+    for (i = 0; i < name.len; i++) {
+        ch = name.data[i];
+
+        /* one '_' for each character that is not plain ASCII */
+
+        if (ch < 0x80 || ch >= 0xc0) {
+            *p++ = ch >= 0x80 || ngx_strchr("\"\\/%", ch) != NULL ? '_' : ch;
+        }
+    }
+
+    p = ngx_cpymem(p, "\"; filename*=UTF-8''",
+                   sizeof("\"; filename*=UTF-8''") - 1);
+
+    for (i = 0; i < name.len; i++) {
+        ch = name.data[i];
+
+        if (ch == '/' || ch == '\\') {
+            *p++ = '_';
+
+        } else if (ngx_meshkit_answer_is_attr_char(ch)) {
+            *p++ = ch;
+
+        } else {
+            *p++ = '%';
+            *p++ = hex[ch >> 4];
+            *p++ = hex[ch & 0x0f];
+        }
+    }
+
+    return p;
+}
+
+
+static ngx_int_t
+ngx_meshkit_answer_disposition(ngx_http_request_t *r, mk_action_t action,
+    mk_bytes_t name)
+{
+    size_t       size;
+    u_char      *p, *value;
+    const char  *kind;
+
+    kind = action == MK_ACTION_DOWNLOAD ? "attachment" : "inline";
+
+    size = sizeof("attachment; filename=\"\"; filename*=UTF-8''")
+           + name.len * 4;
+
+    value = ngx_pnalloc(r->pool, size);
+    if (value == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(value, kind, ngx_strlen(kind));
+
+    if (name.len > 0) {
+        p = ngx_meshkit_answer_file_name(p, name);
+    }
+
+    return ngx_meshkit_answer_add(r, "Content-Disposition", (char *) value,
+                                  p - value) == NULL
+           ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_meshkit_answer_is_media(mk_bytes_t type)
+{
+    return (type.len > 6
+            && (ngx_strncasecmp((u_char *) type.data, (u_char *) "image/", 6)
+                == 0
+                || ngx_strncasecmp((u_char *) type.data, (u_char *) "video/",
+                                   6) == 0
+                || ngx_strncasecmp((u_char *) type.data, (u_char *) "audio/",
+                                   6) == 0));
+}
+
+
+/* No filter may change a length that the client can tell an abort by. */
+static void
+ngx_meshkit_answer_keep_length(ngx_http_request_t *r, off_t length)
+{
+    r->headers_out.content_length_n = length;
+    r->disable_not_modified = 1;
+
+#if (NGX_HTTP_GZIP)
+    r->gzip_tested = 1;
+    r->gzip_ok = 0;
+#endif
+
+    /* ranges are served here, of plaintext; not by nginx's own filter */
+
+    r->allow_ranges = 0;
+
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_clear_last_modified(r);
+    ngx_http_clear_etag(r);
+}
+
+
+static ngx_int_t
+ngx_meshkit_answer_etag(ngx_meshkit_open_t *open)
+{
+    ngx_str_t         etag;
+    ngx_table_elt_t  *h;
+
+    if (ngx_meshkit_condition_etag(open, &etag) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    h = ngx_meshkit_answer_add(open->request, "ETag", (char *) etag.data,
+                               etag.len);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    open->request->headers_out.etag = h;
+
+    return NGX_OK;
+}
+
+
+/* RFC 9110, 14.4: "bytes 0-9/100", or for a 416 "bytes * /100", unspaced */
+static ngx_int_t
+ngx_meshkit_answer_content_range(ngx_meshkit_open_t *open)
+{
+    u_char  *p, *value;
+
+    value = ngx_pnalloc(open->request->pool,
+                        sizeof("bytes -/") + 3 * NGX_INT64_LEN);
+    if (value == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (open->outcome == MK_RANGE_NOT_SATISFIABLE && open->decided) {
+        p = ngx_sprintf(value, "bytes */%uL", open->capsule->size);
+
+    } else {
+        p = ngx_sprintf(value, "bytes %uL-%uL/%uL", open->first,
+                        open->first + open->len - 1, open->capsule->size);
+    }
+
+    return ngx_meshkit_answer_add(open->request, "Content-Range",
+                                  (char *) value, p - value)
+           == NULL ? NGX_ERROR : NGX_OK;
+}
+
+
+/* RFC 9110, 15.4.5: a 304 has the validators and no content */
+static ngx_int_t
+ngx_meshkit_answer_unchanged(ngx_meshkit_open_t *open)
+{
+    ngx_http_request_t  *r;
+
+    r = open->request;
+
+    r->headers_out.status = NGX_HTTP_NOT_MODIFIED;
+    r->header_only = 1;
+    r->disable_not_modified = 1;
+
+    ngx_http_clear_content_length(r);
+
+    if (ngx_meshkit_answer_safe(r, NGX_MESHKIT_CSP) != NGX_OK
+        || ngx_meshkit_answer_etag(open) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The type goes out as it is, but no filter that picks its work by media type
+ * (ssi, sub_filter, charset, addition) finds it: a shared file is not to be
+ * run, nor changed in length.
+ */
+static ngx_int_t
+ngx_meshkit_answer_type(ngx_http_request_t *r, mk_bytes_t type)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(r->pool, type.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, type.data, type.len);
+
+    r->headers_out.content_type.data = p;
+    r->headers_out.content_type.len = type.len;
+    r->headers_out.content_type_len = 0;
+    r->headers_out.content_type_lowcase = (u_char *) "";
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_meshkit_answer_file(ngx_meshkit_open_t *open)
+{
+    mk_bytes_t           type;
+    const char          *csp;
+    ngx_http_request_t  *r;
+
+    r = open->request;
+    type = open->capsule->type;
+
+    if (type.len == 0) {
+        type = ngx_meshkit_bytes_of((u_char *) "application/octet-stream",
+                                    sizeof("application/octet-stream") - 1);
+    }
+
+    r->headers_out.status = open->partial ? NGX_HTTP_PARTIAL_CONTENT
+                                          : NGX_HTTP_OK;
+
+    ngx_meshkit_answer_keep_length(r, (off_t) open->len);
+
+    csp = ngx_meshkit_answer_is_media(type) ? NGX_MESHKIT_CSP_MEDIA
+                                            : NGX_MESHKIT_CSP;
+
+    if (ngx_meshkit_answer_type(r, type) != NGX_OK
+        || ngx_meshkit_answer_safe(r, csp) != NGX_OK
+        || ngx_meshkit_answer_disposition(r, open->action,
+                                          open->capsule->name)
+           != NGX_OK
+        || ngx_meshkit_answer_etag(open) != NGX_OK
+        || ngx_meshkit_answer_add(r, "Accept-Ranges", "bytes",
+                                  sizeof("bytes") - 1)
+           == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    return open->partial ? ngx_meshkit_answer_content_range(open) : NGX_OK;
+}
+
+
+/* Sends the header of an open: 200 or 206 with its own length, or 304. */
+ngx_int_t
+ngx_meshkit_answer_header(ngx_meshkit_open_t *open)
+{
+    ngx_int_t  rc;
+
+    rc = open->unchanged ? ngx_meshkit_answer_unchanged(open)
+                         : ngx_meshkit_answer_file(open);
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (open->deadline.timer_set) {
+        ngx_del_timer(&open->deadline);
+    }
+
+    open->begun = 1;
+
+    rc = ngx_http_send_header(open->request);
+
+    if (rc == NGX_ERROR || rc > NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!open->unchanged
+        && open->request->headers_out.content_length_n != (off_t) open->len)
+    {
+        ngx_log_error(NGX_LOG_ERR, open->request->connection->log, 0,
+                      "meshkit: another filter changes the length of what is "
+                      "opened, switch it off in this location");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* What the reader can do next. */
+const char *
+ngx_meshkit_answer_suggestion(const ngx_meshkit_open_t *open)
+{
+    if (open->opener != NULL && mk_opener_saw_legacy_blob(open->opener)) {
+        return "The file was sealed with a password by an older program. "
+               "Ask the sender to share it again.";
+    }
+
+    return mk_status_suggestion(open->outcome);
+}
+
+
+/* RFC 9457; every text is ours, so nothing needs to be escaped. */
+static ngx_int_t
+ngx_meshkit_answer_problem_body(ngx_meshkit_open_t *open, ngx_str_t *body)
+{
+    u_char       *p;
+    mk_status_t   outcome;
+
+    outcome = open->outcome;
+
+    body->data = ngx_pnalloc(open->request->pool, NGX_MESHKIT_PROBLEM_MAX);
+    if (body->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_snprintf(body->data, NGX_MESHKIT_PROBLEM_MAX,
+                     "{\"type\":\"about:blank\",\"code\":\"%s\","
+                     "\"title\":\"%s\",\"status\":%d,\"suggestion\":\"%s\","
+                     "\"requestId\":\"%V\"}" CRLF,
+                     mk_status_name(outcome), mk_status_title(outcome),
+                     mk_status_http(outcome),
+                     ngx_meshkit_answer_suggestion(open),
+                     &open->request_id);
+
+    body->len = p - body->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_meshkit_answer_has_error_page(ngx_http_request_t *r, ngx_uint_t status)
+{
+    ngx_uint_t                 i;
+    ngx_http_err_page_t       *page;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->error_pages == NULL || r->error_page) {
+        return 0;
+    }
+
+    page = clcf->error_pages->elts;
+
+    for (i = 0; i < clcf->error_pages->nelts; i++) {
+        if (page[i].status == (ngx_int_t) status) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * Answers with a refusal; returns what the request is to be finalized with.
+ * An operator's error_page for the status takes the document's place.
+ */
+ngx_int_t
+ngx_meshkit_answer_problem(ngx_meshkit_open_t *open)
+{
+    ngx_int_t            rc;
+    ngx_buf_t           *b;
+    ngx_str_t            body;
+    ngx_uint_t           status;
+    ngx_chain_t          out;
+    ngx_http_request_t  *r;
+
+    r = open->request;
+    status = mk_status_http(open->outcome);
+
+    if (ngx_meshkit_answer_has_error_page(r, status)) {
+        return status;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+
+    if (b == NULL
+        || ngx_meshkit_answer_problem_body(open, &body) != NGX_OK
+        || ngx_meshkit_answer_safe(r, NGX_MESHKIT_CSP) != NGX_OK
+        || (open->outcome == MK_RANGE_NOT_SATISFIABLE
+            && ngx_meshkit_answer_content_range(open) != NGX_OK)
+        || (status == NGX_HTTP_UNAUTHORIZED
+            && ngx_meshkit_answer_add(r, "WWW-Authenticate",
+                                      NGX_MESHKIT_CHALLENGE,
+                                      sizeof(NGX_MESHKIT_CHALLENGE) - 1)
+               == NULL))
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->headers_out.status = status;
+    ngx_str_set(&r->headers_out.content_type, "application/problem+json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    ngx_meshkit_answer_keep_length(r, body.len);
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b->pos = body.data;
+    b->last = body.data + body.len;
+    b->memory = 1;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}

@@ -1,0 +1,416 @@
+/*
+ * ngx_meshkit_blocks: raw blocks, several ahead, taken in order.
+ */
+
+#include "ngx_meshkit_fetch.h"
+
+
+#define NGX_MESHKIT_RAW_ARGS    "format=raw"
+#define NGX_MESHKIT_RAW_TYPE    "application/vnd.ipld.raw"
+
+
+static ngx_int_t
+ngx_meshkit_blocks_ask(ngx_meshkit_fetch_t *f, ngx_meshkit_slot_t *slot)
+{
+    ngx_uint_t              i, n;
+    ngx_meshkit_question_t  q;
+
+    slot->subrequest = NULL;
+    n = 0;
+
+    for (i = 0; i < f->ngateways; i++) {
+        n = f->order[i];
+
+        if (f->services[n].form != NGX_MESHKIT_CAR
+            && !f->gateways[n].raw_out
+            && !(slot->tried & ((uint32_t) 1 << n)))
+        {
+            break;
+        }
+    }
+
+    if (i == f->ngateways) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(&q, sizeof(ngx_meshkit_question_t));
+    ngx_str_set(&q.args, NGX_MESHKIT_RAW_ARGS);
+    ngx_str_set(&q.accept, NGX_MESHKIT_RAW_TYPE);
+    q.media_type = NGX_MESHKIT_RAW_TYPE;
+    q.limit = MK_BLOCK_MAX;
+    q.hash = &slot->cid.hash;
+
+    slot->gateway = n;
+    slot->tried |= (uint32_t) 1 << n;
+
+    return ngx_meshkit_fetch_ask(f, n, &slot->cid, &q, &slot->subrequest);
+}
+
+
+static void
+ngx_meshkit_blocks_free(ngx_meshkit_slot_t *slot)
+{
+    if (slot->subrequest != NULL) {
+        ngx_meshkit_subrequest_cancel(slot->subrequest);
+        ngx_meshkit_subrequest_release(slot->subrequest);
+    }
+
+    ngx_memzero(slot, sizeof(ngx_meshkit_slot_t));
+}
+
+
+/* Asks elsewhere for a block; if nobody is left, the slot shows that. */
+static void
+ngx_meshkit_blocks_retry(ngx_meshkit_fetch_t *f, ngx_meshkit_slot_t *slot)
+{
+    if (slot->subrequest != NULL) {
+        ngx_meshkit_subrequest_cancel(slot->subrequest);
+        ngx_meshkit_subrequest_release(slot->subrequest);
+    }
+
+    if (ngx_meshkit_blocks_ask(f, slot) == NGX_ERROR) {
+        ngx_meshkit_open_decide(f->open, MK_INTERNAL_ERROR, "no memory");
+    }
+}
+
+
+/* No further block of this gateway: what it has not sent comes elsewhere. */
+static void
+ngx_meshkit_blocks_out(ngx_meshkit_fetch_t *f, ngx_uint_t n)
+{
+    ngx_uint_t           i;
+    ngx_meshkit_slot_t  *slot;
+
+    f->gateways[n].raw_out = 1;
+    f->gateways[n].car_out = 1;
+
+    ngx_meshkit_fetch_restart_rate(f);
+
+    for (i = 0; i < f->nslots; i++) {
+        slot = &f->slots[i];
+
+        if (slot->used && slot->gateway == n && slot->subrequest != NULL
+            && !slot->subrequest->finished)
+        {
+            ngx_meshkit_blocks_retry(f, slot);
+        }
+    }
+}
+
+
+/*
+ * A slot's answer was no good.  As long as nothing was accepted the choice
+ * is open again, CAR included; later, the block is asked for elsewhere.
+ */
+static void
+ngx_meshkit_blocks_fault(ngx_meshkit_fetch_t *f, ngx_meshkit_slot_t *slot,
+    ngx_uint_t out)
+{
+    ngx_uint_t  n, start;
+
+    n = slot->gateway;
+    start = mk_opener_position(f->open->opener) == 0;
+
+    if (start) {
+        ngx_meshkit_blocks_free(slot);
+    }
+
+    if (out || start) {
+        ngx_meshkit_blocks_out(f, n);
+    }
+
+    if (!start && slot->gateway == n) {
+
+        /* it was finished, or is not asked elsewhere yet */
+
+        ngx_meshkit_blocks_retry(f, slot);
+    }
+}
+
+
+ngx_meshkit_slot_t *
+ngx_meshkit_blocks_find(ngx_meshkit_fetch_t *f, const mk_cid_t *cid,
+    ngx_uint_t wanted)
+{
+    ngx_uint_t           i;
+    ngx_meshkit_slot_t  *slot;
+
+    for (i = 0; i < f->nslots; i++) {
+        slot = &f->slots[i];
+
+        if (slot->used && slot != f->taken && slot->wanted == wanted
+            && mk_cid_equal(&slot->cid, cid))
+        {
+            return slot;
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * A slot for a further block: a free one, or one that was read ahead and is
+ * no longer among the next ones, because a node's children came in between.
+ * Half of the slots may keep such blocks: they are needed later.  One slot is
+ * kept for the block needed now.
+ */
+static ngx_meshkit_slot_t *
+ngx_meshkit_blocks_new(ngx_meshkit_fetch_t *f, ngx_uint_t next)
+{
+    ngx_uint_t           i, later, used;
+    ngx_meshkit_slot_t  *slot, *unwanted;
+
+    slot = NULL;
+    unwanted = NULL;
+    later = 0;
+    used = 0;
+
+    for (i = 0; i < f->nslots; i++) {
+
+        if (!f->slots[i].used) {
+            slot = &f->slots[i];
+            continue;
+        }
+
+        used++;
+
+        if (!f->slots[i].wanted && &f->slots[i] != f->taken) {
+            unwanted = &f->slots[i];
+            later++;
+        }
+    }
+
+    if (slot != NULL && (next || used < f->nslots - 1)) {
+        return slot;
+    }
+
+    if (unwanted == NULL || (!next && later <= f->nslots / 2)) {
+        return NULL;
+    }
+
+    ngx_meshkit_blocks_free(unwanted);
+
+    return unwanted;
+}
+
+
+/* Which slots hold, or wait for, one of the blocks that come next. */
+static void
+ngx_meshkit_blocks_mark(ngx_meshkit_fetch_t *f)
+{
+    ngx_uint_t           i;
+    const mk_cid_t      *cid;
+    ngx_meshkit_slot_t  *slot;
+
+    for (i = 0; i < f->nslots; i++) {
+        f->slots[i].wanted = 0;
+        f->slots[i].marked = 0;
+    }
+
+    for (i = 0; i < f->nslots; i++) {
+
+        cid = mk_opener_next(f->open->opener, i);
+        if (cid == NULL) {
+            break;
+        }
+
+        slot = ngx_meshkit_blocks_find(f, cid, 0);
+
+        if (slot != NULL) {
+            slot->wanted = 1;
+        }
+    }
+
+    for (i = 0; i < f->nslots; i++) {
+        slot = &f->slots[i];
+
+        if (slot->used && !slot->wanted && slot->subrequest == NULL) {
+            ngx_meshkit_blocks_free(slot);
+        }
+    }
+}
+
+
+/* The slot of a block that is wanted, each slot for one place only. */
+static ngx_meshkit_slot_t *
+ngx_meshkit_blocks_marked(ngx_meshkit_fetch_t *f, const mk_cid_t *cid)
+{
+    ngx_uint_t           i;
+    ngx_meshkit_slot_t  *slot;
+
+    for (i = 0; i < f->nslots; i++) {
+        slot = &f->slots[i];
+
+        if (slot->used && slot->wanted && !slot->marked && slot != f->taken
+            && mk_cid_equal(&slot->cid, cid))
+        {
+            return slot;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Asks for the blocks that come next, as far as there are slots. */
+void
+ngx_meshkit_blocks_fill(ngx_meshkit_fetch_t *f)
+{
+    ngx_uint_t           i;
+    const mk_cid_t      *cid;
+    ngx_meshkit_slot_t  *slot;
+
+    ngx_meshkit_blocks_mark(f);
+
+    for (i = 0; i < f->nslots && !f->open->decided; i++) {
+
+        cid = mk_opener_next(f->open->opener, i);
+        if (cid == NULL) {
+            return;
+        }
+
+        slot = ngx_meshkit_blocks_marked(f, cid);
+
+        if (slot == NULL) {
+            slot = ngx_meshkit_blocks_new(f, i == 0);
+            if (slot == NULL) {
+                return;
+            }
+
+            ngx_memzero(slot, sizeof(ngx_meshkit_slot_t));
+            slot->used = 1;
+            slot->wanted = 1;
+            slot->cid = *cid;
+
+            ngx_meshkit_blocks_retry(f, slot);
+        }
+
+        slot->marked = 1;
+    }
+}
+
+
+/* Looks at the answers that came and asks elsewhere where they are bad. */
+void
+ngx_meshkit_blocks_look(ngx_meshkit_fetch_t *f)
+{
+    ngx_uint_t                 i;
+    const char                *why;
+    mk_status_t                fault;
+    ngx_meshkit_slot_t        *slot;
+    ngx_meshkit_subrequest_t  *s;
+
+    for (i = 0; i < f->nslots && !f->open->decided; i++) {
+        slot = &f->slots[i];
+        s = slot->subrequest;
+
+        if (!slot->used || s == NULL || !s->finished
+            || ngx_meshkit_subrequest_is_good(s))
+        {
+            continue;
+        }
+
+        fault = ngx_meshkit_fetch_diagnose(s, &why);
+
+        ngx_meshkit_fetch_blame(f, slot->gateway, fault, why);
+
+        if (!ngx_meshkit_fetch_is_refusal(s)) {
+            ngx_meshkit_fetch_ill(f, slot->gateway, s);
+        }
+
+        ngx_meshkit_blocks_fault(f, slot,
+                                 !ngx_meshkit_fetch_is_refusal(s));
+    }
+}
+
+
+/* The opener is through with the block that it took. */
+void
+ngx_meshkit_blocks_return(ngx_meshkit_fetch_t *f)
+{
+    if (f->taken != NULL) {
+        ngx_meshkit_blocks_free(f->taken);
+        f->taken = NULL;
+        ngx_meshkit_blocks_fill(f);
+    }
+}
+
+
+ngx_int_t
+ngx_meshkit_blocks_take(ngx_meshkit_fetch_t *f)
+{
+    mk_blame_t                 blame;
+    mk_status_t                status;
+    const mk_cid_t            *cid;
+    ngx_meshkit_slot_t        *slot;
+    ngx_meshkit_subrequest_t  *s;
+
+    cid = mk_opener_next(f->open->opener, 0);
+    slot = cid == NULL ? NULL : ngx_meshkit_blocks_find(f, cid, 1);
+
+    if (slot == NULL || slot->subrequest == NULL
+        || !slot->subrequest->finished
+        || !ngx_meshkit_subrequest_is_good(slot->subrequest))
+    {
+        return NGX_AGAIN;
+    }
+
+    s = slot->subrequest;
+
+    status = mk_opener_block(f->open->opener,
+                             ngx_meshkit_bytes_of(s->body, s->len), &blame);
+
+    if (status == MK_OK) {
+        f->gateway = slot->gateway;
+        f->gateways[slot->gateway].gave = 1;
+        f->gave = 1;
+        f->taken = slot;
+        return NGX_OK;
+    }
+
+    if (blame != MK_BLAME_SOURCE) {
+        ngx_meshkit_fetch_object_fault(f, status);
+        return NGX_ERROR;
+    }
+
+    if (s->cached && !slot->again) {
+
+        /* the cache's copy is at fault, not the gateway: once more, past it */
+
+        ngx_meshkit_subrequest_forget(s);
+        slot->again = 1;
+        slot->tried &= ~((uint32_t) 1 << slot->gateway);
+        ngx_meshkit_blocks_retry(f, slot);
+
+        return NGX_AGAIN;
+    }
+
+    ngx_meshkit_fetch_blame(f, slot->gateway, status,
+                            "a block does not match its CID");
+    ngx_meshkit_fetch_ill(f, slot->gateway, NULL);
+    ngx_meshkit_blocks_fault(f, slot, 1);
+
+    return NGX_AGAIN;
+}
+
+
+void
+ngx_meshkit_blocks_slow(ngx_meshkit_fetch_t *f)
+{
+    const mk_cid_t      *cid;
+    ngx_meshkit_slot_t  *slot;
+
+    cid = mk_opener_next(f->open->opener, 0);
+    slot = cid == NULL ? NULL : ngx_meshkit_blocks_find(f, cid, 1);
+
+    if (slot == NULL || slot->subrequest == NULL || slot->subrequest->finished)
+    {
+        return;
+    }
+
+    ngx_meshkit_fetch_blame(f, slot->gateway, MK_PROVIDER_REQUEST_FAILED,
+                            "slower than meshkit_min_rate");
+    ngx_meshkit_fetch_ill(f, slot->gateway, NULL);
+    ngx_meshkit_blocks_fault(f, slot, 1);
+}

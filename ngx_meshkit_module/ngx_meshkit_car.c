@@ -1,0 +1,330 @@
+/*
+ * ngx_meshkit_car: blocks from a CAR, as it streams in.
+ */
+
+#include "ngx_meshkit_fetch.h"
+
+
+#define NGX_MESHKIT_CAR_ARGS                                                  \
+    "format=car&dag-scope=%s&car-version=1&car-order=dfs&car-dups=y"
+#define NGX_MESHKIT_CAR_BYTES   "&entity-bytes=%uL:%uL"
+#define NGX_MESHKIT_CAR_ACCEPT                                                \
+    "application/vnd.ipld.car; version=1; order=dfs; dups=y"
+#define NGX_MESHKIT_NOT_ACCEPTABLE  406
+
+#define NGX_MESHKIT_CAR_TYPE    "application/vnd.ipld.car"
+
+
+static void
+ngx_meshkit_car_bytes(ngx_meshkit_subrequest_t *s)
+{
+    ngx_meshkit_fetch_t  *f = s->data;
+
+    if (f->stream == s) {
+        ngx_meshkit_stream_pump(f->open);
+    }
+}
+
+
+/*
+ * The whole below the next block; of a long range, what lies in it.  Behind
+ * the root a range is asked for block by block, since a gateway counts
+ * entity-bytes from where the request starts; so is a short one, and one at a
+ * gateway that took no notice of entity-bytes.
+ */
+static ngx_int_t
+ngx_meshkit_car_args(ngx_meshkit_fetch_t *f, ngx_str_t *args)
+{
+    u_char              *p;
+    uint64_t             first, last;
+    ngx_uint_t           blocks, whole;
+    ngx_meshkit_open_t  *open;
+
+    open = f->open;
+    whole = open->wanted == open->capsule->size;
+    blocks = !whole && (mk_opener_position(open->opener) > 0
+                        || open->wanted < NGX_MESHKIT_LONG_RANGE
+                        || f->gateways[f->stream_gateway].car_blocks);
+
+    args->data = ngx_pnalloc(open->request->pool,
+                             sizeof(NGX_MESHKIT_CAR_ARGS)
+                             + sizeof(NGX_MESHKIT_CAR_BYTES) + sizeof("entity")
+                             + 2 * NGX_INT64_LEN);
+    if (args->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(args->data, NGX_MESHKIT_CAR_ARGS,
+                    blocks ? "block" : "entity");
+
+    if (!whole && !blocks) {
+        mk_opener_extent(open->opener, &first, &last);
+        p = ngx_sprintf(p, NGX_MESHKIT_CAR_BYTES, first, last);
+    }
+
+    args->len = p - args->data;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_meshkit_car_start(ngx_meshkit_fetch_t *f, ngx_uint_t n)
+{
+    ngx_meshkit_question_t  q;
+
+    f->stream_gateway = n;
+    f->stream_start = mk_opener_position(f->open->opener);
+
+    ngx_meshkit_fetch_restart_rate(f);
+
+    ngx_memzero(&q, sizeof(ngx_meshkit_question_t));
+
+    if (ngx_meshkit_car_args(f, &q.args) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&q.accept, NGX_MESHKIT_CAR_ACCEPT);
+    q.media_type = NGX_MESHKIT_CAR_TYPE;
+    q.stream = ngx_meshkit_car_bytes;
+
+    mk_car_free(f->car);
+
+    f->car = mk_car_create();
+    if (f->car == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_meshkit_fetch_ask(f, n, mk_opener_next(f->open->opener, 0), &q,
+                                 &f->stream);
+}
+
+
+/* The CAR is at its end for us; the rest comes from elsewhere. */
+static void
+ngx_meshkit_car_leave(ngx_meshkit_fetch_t *f)
+{
+    ngx_meshkit_subrequest_cancel(f->stream);
+    ngx_meshkit_subrequest_release(f->stream);
+    f->stream = NULL;
+
+    (void) ngx_http_post_request(f->open->request, NULL);
+}
+
+
+/*
+ * A gateway that sent wrong bytes, or none in time, is not asked again; one
+ * that merely does not speak CAR, or cut it short, is asked for blocks.
+ */
+static void
+ngx_meshkit_car_fault(ngx_meshkit_fetch_t *f, mk_status_t fault,
+    ngx_uint_t out, const char *why)
+{
+    ngx_meshkit_gateway_t  *gateway;
+
+    gateway = &f->gateways[f->stream_gateway];
+
+    ngx_meshkit_fetch_blame(f, f->stream_gateway, fault, why);
+
+    gateway->car_out = 1;
+
+    if (out) {
+        gateway->raw_out = 1;
+        ngx_meshkit_fetch_ill(f, f->stream_gateway, f->stream);
+    }
+
+    ngx_meshkit_car_leave(f);
+}
+
+
+static void
+ngx_meshkit_car_other_block(ngx_meshkit_fetch_t *f)
+{
+    ngx_meshkit_gateway_t  *gateway;
+
+    gateway = &f->gateways[f->stream_gateway];
+
+    if (f->services[f->stream_gateway].form == NGX_MESHKIT_CAR
+        && f->open->wanted < f->open->capsule->size && !gateway->car_blocks
+        && mk_opener_position(f->open->opener) > f->stream_start)
+    {
+        /* it may take no notice of entity-bytes or dag-scope: see once more */
+
+        gateway->car_blocks = 1;
+        ngx_meshkit_car_leave(f);
+        return;
+    }
+
+    if (gateway->car_blocks
+        && mk_opener_position(f->open->opener) > f->stream_start)
+    {
+        ngx_meshkit_car_leave(f);
+        return;
+    }
+
+    ngx_meshkit_car_fault(f, MK_PROVIDER_REQUEST_FAILED, 0,
+                          "a block that is not the next one");
+}
+
+
+/* A section came: it must be the block that the walk waits for. */
+static ngx_int_t
+ngx_meshkit_car_section(ngx_meshkit_fetch_t *f,
+    const mk_car_section_t *section)
+{
+    mk_blame_t       blame;
+    mk_status_t      status;
+    const mk_cid_t  *cid;
+
+    cid = mk_opener_next(f->open->opener, 0);
+
+    if (cid == NULL || !section->known
+        || !mk_multihash_equal(&section->hash, &cid->hash))
+    {
+        ngx_meshkit_car_other_block(f);
+        return NGX_AGAIN;
+    }
+
+    status = mk_opener_block(f->open->opener, section->block, &blame);
+
+    if (status == MK_OK) {
+        f->gateway = f->stream_gateway;
+        f->gateways[f->stream_gateway].gave = 1;
+        f->gave = 1;
+        return NGX_OK;
+    }
+
+    if (blame == MK_BLAME_SOURCE && f->stream->cached) {
+
+        /*
+         * the cache's copy is at fault: it is out of the cache, and blocks of
+         * the same gateway go on, or another CAR where it has no blocks
+         */
+
+        ngx_meshkit_subrequest_forget(f->stream);
+
+        if (f->services[f->stream_gateway].form != NGX_MESHKIT_CAR
+            || f->gateways[f->stream_gateway].car_again)
+        {
+            f->gateways[f->stream_gateway].car_out = 1;
+        }
+
+        f->gateways[f->stream_gateway].car_again = 1;
+        ngx_meshkit_car_leave(f);
+        return NGX_AGAIN;
+    }
+
+    if (blame == MK_BLAME_SOURCE) {
+        ngx_meshkit_car_fault(f, status, 1,
+                              "a block does not match its CID");
+        return NGX_AGAIN;
+    }
+
+    ngx_meshkit_fetch_object_fault(f, status);
+
+    return NGX_ERROR;
+}
+
+
+/* The answers of gateways that do not serve CARs. */
+static ngx_uint_t
+ngx_meshkit_car_is_unspoken(const ngx_meshkit_subrequest_t *s)
+{
+    return s->status == NGX_HTTP_BAD_REQUEST
+           || s->status == NGX_HTTP_NOT_ALLOWED
+           || s->status == NGX_MESHKIT_NOT_ACCEPTABLE
+           || s->status == NGX_HTTP_UNSUPPORTED_MEDIA_TYPE
+           || s->status == NGX_HTTP_NOT_IMPLEMENTED;
+}
+
+
+/* The CAR's subrequest ended and not every block came. */
+static void
+ngx_meshkit_car_ended(ngx_meshkit_fetch_t *f)
+{
+    const char                *why;
+    mk_status_t                fault;
+    ngx_meshkit_subrequest_t  *s;
+
+    s = f->stream;
+
+    if (f->services[f->stream_gateway].form == NGX_MESHKIT_CAR
+        && ngx_meshkit_subrequest_is_good(s) && mk_car_at_boundary(f->car)
+        && mk_opener_position(f->open->opener) > f->stream_start)
+    {
+        /* the subtree that was asked for is there: ask for the next one */
+
+        ngx_meshkit_car_leave(f);
+        return;
+    }
+
+    fault = ngx_meshkit_fetch_diagnose(s, &why);
+
+    if (s->mistyped || ngx_meshkit_car_is_unspoken(s)) {
+        ngx_meshkit_health_no_car(f->services[f->stream_gateway].health);
+    }
+
+    ngx_meshkit_car_fault(f, fault, ngx_meshkit_fetch_is_ill(s), why);
+}
+
+
+ngx_int_t
+ngx_meshkit_car_read(ngx_meshkit_fetch_t *f)
+{
+    int                found;
+    ngx_buf_t         *b;
+    mk_bytes_t         in;
+    ngx_chain_t       *cl;
+    mk_status_t        status;
+    mk_car_section_t   section;
+
+    if (f->stream->in != NULL
+        && !ngx_meshkit_fetch_has_parameter(&f->stream->content_type,
+                                            "order=dfs"))
+    {
+        ngx_meshkit_car_fault(f, MK_PROVIDER_REQUEST_FAILED, 0,
+                              "the CAR is not in depth-first order");
+        return NGX_AGAIN;
+    }
+
+    for (cl = f->stream->in; cl != NULL; cl = cl->next) {
+        b = cl->buf;
+
+        if (!ngx_buf_in_memory(b) || b->pos == b->last) {
+            continue;
+        }
+
+        in = ngx_meshkit_bytes_of(b->pos, b->last - b->pos);
+        status = mk_car_read(f->car, &in, &section, &found);
+        b->pos = b->last - in.len;
+
+        if (status == MK_INTERNAL_ERROR) {
+            ngx_meshkit_open_decide(f->open, status, "no memory");
+            return NGX_ERROR;
+        }
+
+        if (status != MK_OK) {
+            ngx_meshkit_car_fault(f, status, status == MK_CID_MISMATCH,
+                                  "the CAR is malformed");
+            return NGX_AGAIN;
+        }
+
+        if (found) {
+            return ngx_meshkit_car_section(f, &section);
+        }
+    }
+
+    if (f->stream->finished) {
+        ngx_meshkit_car_ended(f);
+    }
+
+    return NGX_AGAIN;
+}
+
+
+void
+ngx_meshkit_car_slow(ngx_meshkit_fetch_t *f)
+{
+    ngx_meshkit_car_fault(f, MK_PROVIDER_REQUEST_FAILED, 1,
+                          "slower than meshkit_min_rate");
+}

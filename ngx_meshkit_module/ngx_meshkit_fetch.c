@@ -1,0 +1,529 @@
+/*
+ * ngx_meshkit_fetch: which gateway, in which form, from which block on.
+ */
+
+#include "ngx_meshkit_fetch.h"
+
+
+static void ngx_meshkit_fetch_too_slow(ngx_event_t *ev);
+
+
+/*
+ * The operator's order, the healthy ones first: a gateway that is down is not
+ * tried anew by each request.
+ */
+static void
+ngx_meshkit_fetch_set_order(ngx_meshkit_fetch_t *f)
+{
+    ngx_uint_t  i, n, pass;
+
+    n = 0;
+
+    for (pass = 0; pass < 2; pass++) {
+        for (i = 0; i < f->ngateways; i++) {
+            if (ngx_meshkit_health_is_cooling(f->services[i].health) == pass) {
+                f->order[n++] = i;
+            }
+        }
+    }
+
+    for (i = 0; i < f->ngateways; i++) {
+        if (f->services[i].form == NGX_MESHKIT_AUTO
+            && ngx_meshkit_health_lacks_car(f->services[i].health))
+        {
+            f->gateways[i].car_out = 1;
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_meshkit_fetch_create(ngx_meshkit_open_t *open)
+{
+    ngx_pool_t           *pool;
+    ngx_meshkit_fetch_t  *f;
+
+    pool = open->request->pool;
+
+    f = ngx_pcalloc(pool, sizeof(ngx_meshkit_fetch_t));
+    if (f == NULL) {
+        return NGX_ERROR;
+    }
+
+    f->open = open;
+    f->services = open->conf->gateways->elts;
+    f->ngateways = open->conf->gateways->nelts;
+    f->nslots = open->conf->read_ahead + 1;
+
+    f->gateways = ngx_pcalloc(pool, f->ngateways
+                                    * sizeof(ngx_meshkit_gateway_t));
+    f->order = ngx_pcalloc(pool, f->ngateways * sizeof(ngx_uint_t));
+    f->slots = ngx_pcalloc(pool, f->nslots * sizeof(ngx_meshkit_slot_t));
+
+    if (f->gateways == NULL || f->order == NULL || f->slots == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_meshkit_fetch_set_order(f);
+
+    f->rate.handler = ngx_meshkit_fetch_too_slow;
+    f->rate.data = f;
+    f->rate.log = open->request->connection->log;
+    f->received = open->received;
+
+    if (open->conf->min_rate > 0) {
+        ngx_add_timer(&f->rate, NGX_MESHKIT_RATE_TIME);
+    }
+
+    open->fetch = f;
+
+    return NGX_OK;
+}
+
+
+/* What the open says about the gateways that took part in it. */
+void
+ngx_meshkit_fetch_end(ngx_meshkit_fetch_t *f)
+{
+    ngx_uint_t  i;
+
+    if (f->rate.timer_set) {
+        ngx_del_timer(&f->rate);
+    }
+
+    for (i = 0; i < f->ngateways; i++) {
+        if (f->gateways[i].gave && f->gateways[i].fault == MK_OK) {
+            ngx_meshkit_health_good(f->services[i].health);
+        }
+    }
+}
+
+
+void
+ngx_meshkit_fetch_free(ngx_meshkit_fetch_t *f)
+{
+    if (f == NULL) {
+        return;
+    }
+
+    if (f->rate.timer_set) {
+        ngx_del_timer(&f->rate);
+    }
+
+    mk_car_free(f->car);
+    f->car = NULL;
+}
+
+
+/* --- faults --------------------------------------------------------------- */
+
+
+void
+ngx_meshkit_fetch_blame(ngx_meshkit_fetch_t *f, ngx_uint_t n,
+    mk_status_t fault, const char *why)
+{
+    f->gateways[n].fault = fault;
+
+    ngx_log_error(NGX_LOG_WARN, f->open->request->connection->log, 0,
+                  "meshkit: gateway \"%V\" left at block %uL: %s, %s",
+                  &f->services[n].prefix,
+                  mk_opener_position(f->open->opener),
+                  mk_status_name(fault), why);
+}
+
+
+/* What an answer that is no good says about the gateway. */
+mk_status_t
+ngx_meshkit_fetch_diagnose(const ngx_meshkit_subrequest_t *s,
+    const char **why)
+{
+    if (s->redirected) {
+        *why = "the answer redirects inside this server";
+        return MK_PROVIDER_REQUEST_FAILED;
+    }
+
+    if (s->status == 0) {
+        *why = "no answer";
+        return MK_PROVIDER_REQUEST_FAILED;
+    }
+
+    if (s->status != NGX_HTTP_OK) {
+        *why = "the HTTP status is not 200";
+        return MK_PROVIDER_HTTP_ERROR;
+    }
+
+    if (s->mistyped) {
+        *why = "the media type is another one";
+        return MK_PROVIDER_REQUEST_FAILED;
+    }
+
+    if (s->encoded) {
+        *why = "the answer has a content encoding";
+        return MK_PROVIDER_REQUEST_FAILED;
+    }
+
+    if (s->overflow) {
+        *why = "the block is larger than 2 MiB";
+        return MK_CID_MISMATCH;
+    }
+
+    if (s->mismatch) {
+        *why = "a block does not match its CID";
+        return MK_CID_MISMATCH;
+    }
+
+    *why = "the answer is cut short";
+
+    return MK_PROVIDER_REQUEST_FAILED;
+}
+
+
+/* It did not answer, or says itself that it cannot. */
+ngx_uint_t
+ngx_meshkit_fetch_is_ill(const ngx_meshkit_subrequest_t *s)
+{
+    return s->status == 0
+           || s->status == NGX_HTTP_TOO_MANY_REQUESTS
+           || s->status == NGX_HTTP_SERVICE_UNAVAILABLE
+           || s->status == NGX_HTTP_GATEWAY_TIME_OUT;
+}
+
+
+/* A 4xx is about this block; anything else is about the gateway. */
+ngx_uint_t
+ngx_meshkit_fetch_is_refusal(const ngx_meshkit_subrequest_t *s)
+{
+    return s->status >= 400 && s->status < 500
+           && s->status != NGX_HTTP_TOO_MANY_REQUESTS;
+}
+
+
+void
+ngx_meshkit_fetch_object_fault(ngx_meshkit_fetch_t *f, mk_status_t status)
+{
+    const char  *why;
+
+    why = status == MK_INTERNAL_ERROR ? "no memory"
+          : mk_opener_saw_legacy_blob(f->open->opener)
+          ? NGX_MESHKIT_LEGACY
+          : status == MK_INVALID_ENVELOPE
+          ? "the stored object is of another size than the capsule says"
+          : "the stored tree contradicts itself, or is no file";
+
+    ngx_meshkit_open_decide(f->open, status, why);
+}
+
+
+/* The gateway itself is at fault: the next requests ask it last. */
+void
+ngx_meshkit_fetch_ill(ngx_meshkit_fetch_t *f, ngx_uint_t n,
+    const ngx_meshkit_subrequest_t *s)
+{
+    ngx_meshkit_health_fail(f->services[n].health,
+                            s == NULL ? 0 : s->retry_after);
+}
+
+
+/* Another gateway is asked: it has a period of its own. */
+void
+ngx_meshkit_fetch_restart_rate(ngx_meshkit_fetch_t *f)
+{
+    f->received = f->open->received;
+
+    if (f->rate.timer_set) {
+        ngx_del_timer(&f->rate);
+        ngx_add_timer(&f->rate, NGX_MESHKIT_RATE_TIME);
+    }
+}
+
+
+/*
+ * meshkit_min_rate: a gateway that drips is left like one that is silent, but
+ * not while it is the client that is waited for.
+ */
+static void
+ngx_meshkit_fetch_too_slow(ngx_event_t *ev)
+{
+    uint64_t              wanted;
+    ngx_connection_t     *c;
+    ngx_meshkit_open_t   *open;
+    ngx_meshkit_fetch_t  *f;
+
+    f = ev->data;
+    open = f->open;
+    c = open->request->connection;
+
+    ngx_http_set_log_request(c->log, open->request);
+
+    wanted = (uint64_t) open->conf->min_rate * NGX_MESHKIT_RATE_TIME / 1000;
+
+    /* the timer runs while it is the client that is waited for */
+
+    if (!open->decided && !open->verified && !f->waited
+        && !open->client.timer_set && open->received - f->received < wanted)
+    {
+        if (f->stream != NULL) {
+            ngx_meshkit_car_slow(f);
+
+        } else {
+            ngx_meshkit_blocks_slow(f);
+        }
+
+        (void) ngx_http_post_request(open->request, NULL);
+    }
+
+    f->received = open->received;
+    f->waited = 0;
+
+    if (!open->decided && !open->verified) {
+        ngx_add_timer(&f->rate, NGX_MESHKIT_RATE_TIME);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_meshkit_fetch_exhausted(ngx_meshkit_fetch_t *f)
+{
+    ngx_uint_t   i;
+    mk_status_t  fault;
+
+    fault = f->gateways[0].fault;
+
+    for (i = 1; i < f->ngateways; i++) {
+        if (f->gateways[i].fault != fault) {
+            fault = MK_PROVIDER_REQUEST_FAILED;
+        }
+    }
+
+    if (fault == MK_OK) {
+        fault = MK_PROVIDER_REQUEST_FAILED;
+    }
+
+    ngx_meshkit_open_decide(f->open, fault, "no gateway is left");
+}
+
+
+/* --- asking --------------------------------------------------------------- */
+
+
+/* 1 if a parameter of the media type has that value (RFC 9110, 5.6.6). */
+ngx_uint_t
+ngx_meshkit_fetch_has_parameter(const ngx_str_t *type, const char *want)
+{
+    size_t   len;
+    u_char  *p, *end;
+
+    len = ngx_strlen(want);
+    end = type->data + type->len;
+
+    for (p = type->data; p < end; p++) {
+
+        if (*p != ';') {
+            continue;
+        }
+
+        while (p + 1 < end && (p[1] == ' ' || p[1] == '\t')) {
+            p++;
+        }
+
+        if ((size_t) (end - p - 1) >= len
+            && ngx_strncasecmp(p + 1, (u_char *) want, len) == 0
+            && (p + 1 + len == end || p[1 + len] == ';' || p[1 + len] == ' '))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_meshkit_fetch_ask(ngx_meshkit_fetch_t *f, ngx_uint_t n,
+    const mk_cid_t *cid, ngx_meshkit_question_t *q,
+    ngx_meshkit_subrequest_t **s)
+{
+    u_char                 *p;
+    char                    text[MK_CID_PRINT_MAX];
+    size_t                  len;
+    u_char                  uri[NGX_MAX_PATH];
+    ngx_meshkit_service_t  *service;
+
+    service = &f->services[n];
+    len = mk_cid_print(cid, text);
+
+    if (service->prefix.len + sizeof("/ipfs/") + len > sizeof(uri)) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(uri, service->prefix.data, service->prefix.len);
+    p = ngx_cpymem(p, "/ipfs/", sizeof("/ipfs/") - 1);
+    p = ngx_cpymem(p, text, len);
+
+    q->uri.data = uri;
+    q->uri.len = p - uri;
+    q->token = service->token;
+    q->data = f;
+
+    return ngx_meshkit_subrequest_create(f->open, q, s);
+}
+
+
+/* --- both ----------------------------------------------------------------- */
+
+
+/*
+ * A short range touches few blocks; raw, they come with the fewest bytes and
+ * from any gateway.
+ */
+static ngx_uint_t
+ngx_meshkit_fetch_is_long(const ngx_meshkit_open_t *open)
+{
+    return open->wanted == open->capsule->size
+           || open->wanted >= NGX_MESHKIT_LONG_RANGE;
+}
+
+
+/*
+ * Decides where the next block comes from.  A CAR begins with the root, so
+ * from a later position it is asked only of gateways that speak nothing else,
+ * for the subtree that comes next.
+ */
+static void
+ngx_meshkit_fetch_choose(ngx_meshkit_fetch_t *f)
+{
+    ngx_uint_t           i, n;
+    const mk_cid_t      *cid;
+    ngx_meshkit_form_t   form;
+    ngx_meshkit_slot_t  *slot;
+
+    cid = mk_opener_next(f->open->opener, 0);
+
+    if (cid == NULL) {
+        return;
+    }
+
+    slot = ngx_meshkit_blocks_find(f, cid, 1);
+
+    if (slot != NULL && slot->subrequest != NULL) {
+        return;
+    }
+
+    for (i = 0; i < f->ngateways; i++) {
+        n = f->order[i];
+        form = f->services[n].form;
+
+        if (form != NGX_MESHKIT_RAW && !f->gateways[n].car_out
+            && (form == NGX_MESHKIT_CAR
+                || (ngx_meshkit_fetch_is_long(f->open)
+                    && mk_opener_position(f->open->opener) == 0)))
+        {
+            if (ngx_meshkit_car_start(f, n) != NGX_OK) {
+                ngx_meshkit_open_decide(f->open, MK_INTERNAL_ERROR,
+                                        "no memory");
+            }
+
+            return;
+        }
+
+        if (form != NGX_MESHKIT_CAR && !f->gateways[n].raw_out
+            && !(slot != NULL && (slot->tried & ((uint32_t) 1 << n))))
+        {
+            ngx_meshkit_blocks_fill(f);
+
+            if (ngx_meshkit_blocks_find(f, cid, 1) == NULL) {
+                ngx_meshkit_open_decide(f->open, MK_INTERNAL_ERROR,
+                                        "no slot for a block");
+            }
+
+            return;
+        }
+    }
+
+    ngx_meshkit_fetch_exhausted(f);
+}
+
+
+ngx_int_t
+ngx_meshkit_fetch_block(ngx_meshkit_open_t *open)
+{
+    ngx_int_t             rc;
+    ngx_meshkit_fetch_t  *f;
+
+    f = open->fetch;
+
+    ngx_meshkit_blocks_return(f);
+
+    if (f->stream != NULL) {
+        return ngx_meshkit_car_read(f);
+    }
+
+    rc = ngx_meshkit_blocks_take(f);
+
+    if (rc == NGX_AGAIN && !open->decided) {
+        ngx_meshkit_fetch_choose(f);
+    }
+
+    return open->decided ? NGX_ERROR : rc;
+}
+
+
+void
+ngx_meshkit_fetch_advance(ngx_meshkit_open_t *open)
+{
+    ngx_meshkit_fetch_t  *f;
+
+    f = open->fetch;
+
+    ngx_meshkit_blocks_look(f);
+
+    if (!open->decided && f->stream == NULL
+        && mk_opener_next(open->opener, 0) != NULL)
+    {
+        ngx_meshkit_fetch_choose(f);
+    }
+}
+
+
+ngx_uint_t
+ngx_meshkit_fetch_waits(const ngx_meshkit_open_t *open)
+{
+    return open->fetch->stream != NULL && open->fetch->stream->in != NULL;
+}
+
+
+void
+ngx_meshkit_fetch_wake(ngx_meshkit_open_t *open)
+{
+    if (open->fetch->stream != NULL) {
+        ngx_meshkit_subrequest_wake(open->fetch->stream);
+    }
+}
+
+
+const ngx_str_t *
+ngx_meshkit_fetch_gateway(const ngx_meshkit_open_t *open)
+{
+    if (open->fetch == NULL || !open->fetch->gave) {
+        return NULL;
+    }
+
+    return &open->fetch->services[open->fetch->gateway].prefix;
+}
+
+
+ngx_uint_t
+ngx_meshkit_fetch_failed(const ngx_meshkit_open_t *open)
+{
+    ngx_uint_t  i, n;
+
+    n = 0;
+
+    for (i = 0; open->fetch != NULL && i < open->fetch->ngateways; i++) {
+        n += open->fetch->gateways[i].fault != MK_OK;
+    }
+
+    return n;
+}

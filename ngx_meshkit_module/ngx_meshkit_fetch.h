@@ -1,0 +1,164 @@
+/*
+ * ngx_meshkit_fetch: the blocks of one open, from gateways that are trusted
+ * for nothing.
+ *
+ * Gateways are asked in the operator's order: a CAR for the whole file where
+ * it is spoken, raw blocks with read-ahead otherwise.  A gateway that gives a
+ * wrong, short, late or malformed answer is left at the verified position,
+ * and the next one goes on from there.  Memory: one CAR section, or
+ * read_ahead + 1 blocks.
+ */
+
+#ifndef NGX_MESHKIT_FETCH_H
+#define NGX_MESHKIT_FETCH_H
+
+#include "ngx_meshkit_health.h"
+#include "ngx_meshkit_subrequest.h"
+
+
+/* from here on, a range is worth a CAR of its own (bytes) */
+#define NGX_MESHKIT_LONG_RANGE  (8 * 1024 * 1024)
+
+
+/* over how long meshkit_min_rate is looked at (milliseconds) */
+#define NGX_MESHKIT_RATE_TIME   10000
+
+
+/* What this open has seen of a gateway. */
+typedef struct {
+    mk_status_t                fault;       /* the last one; MK_OK: none */
+    unsigned                   gave:1;      /* a block that was accepted */
+    unsigned                   car_out:1;   /* no further CAR of it */
+    unsigned                   car_again:1;     /* asked past the cache */
+    unsigned                   car_blocks:1;    /* a range block by block */
+    unsigned                   raw_out:1;   /* no further block of it */
+} ngx_meshkit_gateway_t;
+
+
+/* A raw block that was asked for. */
+typedef struct {
+    mk_cid_t                   cid;
+    ngx_uint_t                 gateway;
+    uint32_t                   tried;       /* gateways, one bit each */
+    ngx_meshkit_subrequest_t  *subrequest;  /* NULL: none left to ask */
+    unsigned                   used:1;
+    unsigned                   wanted:1;    /* among the next ones */
+    unsigned                   marked:1;    /* ... and accounted for */
+    unsigned                   again:1;     /* asked past the cache */
+} ngx_meshkit_slot_t;
+
+
+struct ngx_meshkit_fetch_s {
+    ngx_meshkit_open_t        *open;
+    ngx_meshkit_service_t     *services;
+    ngx_meshkit_gateway_t     *gateways;
+    ngx_uint_t                 ngateways;
+    ngx_uint_t                *order;       /* the healthy ones first */
+    ngx_uint_t                 gateway;     /* gave the last block */
+    unsigned                   gave:1;
+
+    ngx_meshkit_subrequest_t  *stream;      /* the CAR that is read */
+    ngx_uint_t                 stream_gateway;
+    uint64_t                   stream_start;    /* position as it began */
+    mk_car_t                  *car;
+
+    ngx_meshkit_slot_t        *slots;
+    ngx_uint_t                 nslots;
+    ngx_meshkit_slot_t        *taken;       /* its block is the opener's */
+
+    ngx_event_t                rate;        /* every NGX_MESHKIT_RATE_TIME */
+    uint64_t                   received;    /* as the period began */
+    unsigned                   waited:1;    /* for the client, in it */
+};
+
+
+/* NGX_OK, or NGX_ERROR for no memory.  Its memory is the request's pool's. */
+ngx_int_t ngx_meshkit_fetch_create(ngx_meshkit_open_t *open);
+
+/*
+ * Gives the opener its next block.  NGX_OK: it took it.  NGX_AGAIN: the block
+ * is not there yet.  NGX_ERROR: the open was refused.
+ */
+ngx_int_t ngx_meshkit_fetch_block(ngx_meshkit_open_t *open);
+
+/*
+ * Looks at what finished and asks for what is missing.  From the parent
+ * request's handlers only.
+ */
+void ngx_meshkit_fetch_advance(ngx_meshkit_open_t *open);
+
+/* Whether a CAR had to wait for the client; lets it go on. */
+ngx_uint_t ngx_meshkit_fetch_waits(const ngx_meshkit_open_t *open);
+void ngx_meshkit_fetch_wake(ngx_meshkit_open_t *open);
+
+/* The open is decided: the gateways' health is noted. */
+void ngx_meshkit_fetch_end(ngx_meshkit_fetch_t *fetch);
+
+void ngx_meshkit_fetch_free(ngx_meshkit_fetch_t *fetch);
+
+/* for the variables: the last gateway that gave a block, how many were left */
+const ngx_str_t *ngx_meshkit_fetch_gateway(const ngx_meshkit_open_t *open);
+ngx_uint_t ngx_meshkit_fetch_failed(const ngx_meshkit_open_t *open);
+
+
+/* --- between the three files of the fetch --------------------------------- */
+
+
+/* Notes and logs that a gateway is left, and why. */
+void ngx_meshkit_fetch_blame(ngx_meshkit_fetch_t *f, ngx_uint_t n,
+    mk_status_t fault, const char *why);
+
+/* The block is the one that was asked for, and nobody has a better one. */
+void ngx_meshkit_fetch_object_fault(ngx_meshkit_fetch_t *f,
+    mk_status_t status);
+
+/* The gateway is at fault, not only a block; s: its answer, or NULL. */
+void ngx_meshkit_fetch_ill(ngx_meshkit_fetch_t *f, ngx_uint_t n,
+    const ngx_meshkit_subrequest_t *s);
+
+/* Another gateway is asked: meshkit_min_rate is looked at from now on. */
+void ngx_meshkit_fetch_restart_rate(ngx_meshkit_fetch_t *f);
+
+/* What an answer that is no good says about the gateway. */
+mk_status_t ngx_meshkit_fetch_diagnose(const ngx_meshkit_subrequest_t *s,
+    const char **why);
+
+/* It did not answer, or says itself that it cannot. */
+ngx_uint_t ngx_meshkit_fetch_is_ill(const ngx_meshkit_subrequest_t *s);
+
+/* A 4xx is about this block; anything else is about the gateway. */
+ngx_uint_t ngx_meshkit_fetch_is_refusal(const ngx_meshkit_subrequest_t *s);
+
+/* 1 if a parameter of the media type is "want" (RFC 9110, 5.6.6) */
+ngx_uint_t ngx_meshkit_fetch_has_parameter(const ngx_str_t *type,
+    const char *want);
+
+/* Asks gateway n for a CID; the question's form is set by the caller. */
+ngx_int_t ngx_meshkit_fetch_ask(ngx_meshkit_fetch_t *f, ngx_uint_t n,
+    const mk_cid_t *cid, ngx_meshkit_question_t *q,
+    ngx_meshkit_subrequest_t **s);
+
+
+/* ngx_meshkit_car.c: asks for a CAR from the next block on; reads on in it */
+ngx_int_t ngx_meshkit_car_start(ngx_meshkit_fetch_t *f, ngx_uint_t n);
+ngx_int_t ngx_meshkit_car_read(ngx_meshkit_fetch_t *f);
+
+/* the gateway that is read from is slower than meshkit_min_rate */
+void ngx_meshkit_car_slow(ngx_meshkit_fetch_t *f);
+void ngx_meshkit_blocks_slow(ngx_meshkit_fetch_t *f);
+
+
+/*
+ * ngx_meshkit_blocks.c: asks for the blocks that come next; asks elsewhere
+ * where an answer is bad; finds the one asked for; gives the opener the next;
+ * takes back what it is through with.
+ */
+void ngx_meshkit_blocks_fill(ngx_meshkit_fetch_t *f);
+void ngx_meshkit_blocks_look(ngx_meshkit_fetch_t *f);
+ngx_meshkit_slot_t *ngx_meshkit_blocks_find(ngx_meshkit_fetch_t *f,
+    const mk_cid_t *cid, ngx_uint_t wanted);
+ngx_int_t ngx_meshkit_blocks_take(ngx_meshkit_fetch_t *f);
+void ngx_meshkit_blocks_return(ngx_meshkit_fetch_t *f);
+
+
+#endif /* NGX_MESHKIT_FETCH_H */

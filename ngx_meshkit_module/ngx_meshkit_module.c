@@ -1,0 +1,159 @@
+/*
+ * ngx_meshkit_module: the directives, and where the module hooks in.
+ */
+
+#include "ngx_meshkit_conf.h"
+#include "ngx_meshkit_subrequest.h"
+
+
+#define NGX_MESHKIT_ANYWHERE                                                  \
+    NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+
+
+static ngx_conf_enum_t  ngx_meshkit_releases[] = {
+    { ngx_string("segment"), NGX_MESHKIT_RELEASE_SEGMENT },
+    { ngx_string("whole"), NGX_MESHKIT_RELEASE_WHOLE },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_command_t  ngx_meshkit_commands[] = {
+
+    { ngx_string("meshkit_open"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_meshkit_conf_open,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_meshkit_loc_conf_t, open),
+      NULL },
+
+    { ngx_string("meshkit_metadata"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE12,
+      ngx_meshkit_services_metadata,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_meshkit_loc_conf_t, metadata),
+      NULL },
+
+    { ngx_string("meshkit_policy"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE123,
+      ngx_meshkit_services_policy,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("meshkit_gateway"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE123,
+      ngx_meshkit_services_gateway,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("meshkit_identity"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE2,
+      ngx_meshkit_conf_identity,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("meshkit_as"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_meshkit_loc_conf_t, as),
+      NULL },
+
+    { ngx_string("meshkit_action"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_meshkit_conf_action,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_meshkit_loc_conf_t, action),
+      NULL },
+
+    { ngx_string("meshkit_subject"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_meshkit_loc_conf_t, subject),
+      NULL },
+
+    { ngx_string("meshkit_owners"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_meshkit_conf_owners,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("meshkit_deadline"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_meshkit_loc_conf_t, deadline),
+      NULL },
+
+    { ngx_string("meshkit_clock_skew"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_meshkit_loc_conf_t, clock_skew),
+      NULL },
+
+    { ngx_string("meshkit_max_size"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_off_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_meshkit_loc_conf_t, max_size),
+      NULL },
+
+    { ngx_string("meshkit_read_ahead"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_meshkit_loc_conf_t, read_ahead),
+      NULL },
+
+    { ngx_string("meshkit_min_rate"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_meshkit_loc_conf_t, min_rate),
+      NULL },
+
+    { ngx_string("meshkit_release"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_meshkit_loc_conf_t, release),
+      ngx_meshkit_releases },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_meshkit_module_ctx = {
+    ngx_meshkit_variables_add,              /* preconfiguration */
+    ngx_meshkit_filter_init,            /* postconfiguration */
+
+    ngx_meshkit_conf_create_main,           /* create main configuration */
+    NULL,                                   /* init main configuration */
+
+    NULL,                                   /* create server configuration */
+    NULL,                                   /* merge server configuration */
+
+    ngx_meshkit_conf_create,                /* create location configuration */
+    ngx_meshkit_conf_merge                  /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_meshkit_module = {
+    NGX_MODULE_V1,
+    &ngx_meshkit_module_ctx,                /* module context */
+    ngx_meshkit_commands,                   /* module directives */
+    NGX_HTTP_MODULE,                        /* module type */
+    NULL,                                   /* init master */
+    NULL,                                   /* init module */
+    ngx_meshkit_keys_protect,               /* init process */
+    NULL,                                   /* init thread */
+    NULL,                                   /* exit thread */
+    NULL,                                   /* exit process */
+    NULL,                                   /* exit master */
+    NGX_MODULE_V1_PADDING
+};

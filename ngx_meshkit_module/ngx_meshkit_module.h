@@ -1,0 +1,240 @@
+/*
+ * ngx_meshkit_module: what its files share.
+ *
+ * One request flows one way: address -> record -> checks -> decision -> key
+ * -> verified blocks -> authentic segments -> client.  core/ decides, nginx's
+ * subrequests fetch, these files connect the two.
+ */
+
+#ifndef NGX_MESHKIT_MODULE_H
+#define NGX_MESHKIT_MODULE_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "mk_car.h"
+#include "mk_capsule.h"
+#include "mk_checks.h"
+#include "mk_decision.h"
+#include "mk_opener.h"
+#include "mk_range.h"
+
+
+/* for the log, where the stored file begins with "EMSH" */
+#define NGX_MESHKIT_LEGACY          "an older password blob (EMSH)"
+
+/* bytes that are kept of a JSON answer: one more than mk_json takes */
+#define NGX_MESHKIT_ANSWER_MAX      (MK_JSON_MAX + 1)
+
+/* pieces of plaintext that may be on their way to the client at a time */
+#define NGX_MESHKIT_PIECES          2
+
+/* segments that are opened in one go, before other requests have their turn */
+#define NGX_MESHKIT_TURN            16
+
+#define NGX_MESHKIT_GATEWAYS_MAX    32
+#define NGX_MESHKIT_READ_AHEAD_MAX  64
+
+
+/* How a gateway is asked. */
+typedef enum {
+    NGX_MESHKIT_AUTO = 0,       /* a CAR first, raw blocks where that fails */
+    NGX_MESHKIT_CAR,
+    NGX_MESHKIT_RAW
+} ngx_meshkit_form_t;
+
+
+/* When plaintext may leave. */
+#define NGX_MESHKIT_RELEASE_SEGMENT  0
+#define NGX_MESHKIT_RELEASE_WHOLE    1
+
+
+typedef struct ngx_meshkit_health_s  ngx_meshkit_health_t;
+
+
+/* A service behind an internal location. */
+typedef struct {
+    ngx_str_t             prefix;       /* its location, without a last '/' */
+    mk_secret_t          *token;        /* bearer token, or NULL */
+    ngx_meshkit_form_t    form;         /* gateways only */
+    ngx_meshkit_health_t *health;       /* gateways only */
+} ngx_meshkit_service_t;
+
+
+typedef struct {
+    ngx_array_t           gateways;     /* of ngx_meshkit_health_t * */
+} ngx_meshkit_main_conf_t;
+
+
+typedef struct {
+    ngx_str_t             id;
+    ngx_str_t             file;
+} ngx_meshkit_identity_t;
+
+
+/* Configuration.  Request handlers see it as const. */
+typedef struct {
+    ngx_http_complex_value_t  *open;        /* the capsule's id */
+    ngx_meshkit_service_t     *metadata;
+    ngx_meshkit_service_t     *policy;
+    mk_decision_format_t       policy_format;
+    ngx_array_t               *gateways;    /* of ngx_meshkit_service_t */
+    ngx_array_t               *identities;  /* of ngx_meshkit_identity_t */
+    mk_keyring_t              *keyring;
+    ngx_http_complex_value_t  *as;
+    ngx_http_complex_value_t  *action;
+    ngx_http_complex_value_t  *subject;
+    mk_jwks_t                 *owners;
+    ngx_flag_t                 any_owner;   /* meshkit_owners insecure_any */
+    ngx_msec_t                 deadline;
+    time_t                     clock_skew;
+    off_t                      max_size;
+    ngx_int_t                  read_ahead;
+    size_t                     min_rate;    /* bytes per second; 0: off */
+    ngx_uint_t                 release;
+
+    ngx_str_t                  file;        /* where meshkit_open stands */
+    ngx_uint_t                 line;
+} ngx_meshkit_loc_conf_t;
+
+
+typedef struct ngx_meshkit_open_s        ngx_meshkit_open_t;
+typedef struct ngx_meshkit_subrequest_s  ngx_meshkit_subrequest_t;
+typedef struct ngx_meshkit_fetch_s       ngx_meshkit_fetch_t;
+typedef struct ngx_meshkit_spool_s       ngx_meshkit_spool_t;
+
+
+/* What an open waits for. */
+typedef enum {
+    NGX_MESHKIT_METADATA = 0,
+    NGX_MESHKIT_POLICY,
+    NGX_MESHKIT_FETCH,
+    NGX_MESHKIT_END
+} ngx_meshkit_step_t;
+
+
+/* One request that is being opened. */
+struct ngx_meshkit_open_s {
+    ngx_http_request_t            *request;
+    const ngx_meshkit_loc_conf_t  *conf;
+    ngx_meshkit_step_t             step;
+    ngx_event_t                    deadline;
+    ngx_event_t                    client;      /* waits for the client */
+    off_t                          sent;        /* as that was set */
+    uint64_t                       received;    /* bytes of all answers */
+
+    ngx_str_t                      id;          /* of the capsule */
+    ngx_str_t                      identity;
+    ngx_str_t                      subject;
+    ngx_str_t                      request_id;
+    mk_action_t                    action;
+
+    ngx_queue_t                    subrequests; /* that hold a pool */
+    ngx_meshkit_subrequest_t      *asked;       /* metadata or policy */
+    ngx_msec_t                     policy_start;
+    ngx_msec_t                     policy_ms;
+
+    mk_capsule_t                  *capsule;
+    mk_checks_found_t              found;
+    uint64_t                       first;       /* the part that is sent */
+    uint64_t                       len;
+    mk_opener_t                   *opener;
+    ngx_meshkit_fetch_t           *fetch;
+    ngx_meshkit_spool_t           *spool;       /* meshkit_release whole */
+    uint64_t                       wanted;      /* plaintext that is fetched */
+
+    ngx_chain_t                   *free;        /* plaintext buffers */
+    ngx_chain_t                   *busy;
+    u_char                        *pieces[NGX_MESHKIT_PIECES];
+    ngx_uint_t                     npieces;
+    ngx_uint_t                     turn;        /* segments in this turn */
+    ngx_msec_t                     turn_time;   /* when that began */
+
+    mk_status_t                    outcome;
+    const char                    *why;         /* for the log; may be NULL */
+
+    unsigned                       accepted:1;  /* the capsule passed checks */
+    unsigned                       granted:1;   /* ... and everybody agreed */
+    unsigned                       decided:1;   /* outcome is final */
+    unsigned                       policy_asked:1;
+    unsigned                       partial:1;   /* a range was asked for */
+    unsigned                       begun:1;     /* the header went out */
+    unsigned                       verified:1;  /* the spool is sound */
+    unsigned                       yielded:1;   /* other requests go first */
+    unsigned                       unchanged:1; /* the client has it: 304 */
+    unsigned                       client_gone:1;
+};
+
+
+#define ngx_meshkit_bytes(s)  ngx_meshkit_bytes_of((s)->data, (s)->len)
+
+static ngx_inline mk_bytes_t
+ngx_meshkit_bytes_of(const u_char *data, size_t len)
+{
+    mk_bytes_t  bytes;
+
+    bytes.data = data;
+    bytes.len = len;
+
+    return bytes;
+}
+
+
+extern ngx_module_t  ngx_meshkit_module;
+
+
+/*
+ * ngx_meshkit_handler.c: the content handler; the open that a request is, or
+ * was before an internal redirect (NULL: none)
+ */
+ngx_int_t ngx_meshkit_handler(ngx_http_request_t *r);
+ngx_meshkit_open_t *ngx_meshkit_handler_get(ngx_http_request_t *r);
+
+/*
+ * ngx_meshkit_open.c: the story of one request.  ask_metadata begins it,
+ * resume goes on, decide makes the outcome final, too_late is the deadline.
+ */
+void ngx_meshkit_open_ask_metadata(ngx_meshkit_open_t *open);
+void ngx_meshkit_open_too_late(ngx_event_t *ev);
+void ngx_meshkit_open_decide(ngx_meshkit_open_t *open, mk_status_t outcome,
+    const char *why);
+void ngx_meshkit_open_resume(ngx_http_request_t *r);
+
+/*
+ * ngx_meshkit_stream.c: authentic plaintext, as the client takes it; watch
+ * waits for the client, client_event is the end of that wait
+ */
+void ngx_meshkit_stream_pump(ngx_meshkit_open_t *open);
+ngx_uint_t ngx_meshkit_stream_turn(ngx_meshkit_open_t *open);
+ngx_int_t ngx_meshkit_stream_watch(ngx_meshkit_open_t *open);
+void ngx_meshkit_stream_client_event(ngx_event_t *ev);
+void ngx_meshkit_stream_wipe(ngx_meshkit_open_t *open);
+
+/*
+ * ngx_meshkit_spool.c: the whole is verified before any of it is sent; fill
+ * fetches (scratch has room for one segment's plaintext), read gives the
+ * opener what was kept
+ */
+ngx_int_t ngx_meshkit_spool_create(ngx_meshkit_open_t *open);
+void ngx_meshkit_spool_fill(ngx_meshkit_open_t *open, u_char *scratch);
+ngx_int_t ngx_meshkit_spool_read(ngx_meshkit_open_t *open);
+
+/*
+ * ngx_meshkit_condition.c: which part the client wants, and whether it has it
+ * already (RFC 9110, 13 and 14); the entity tag
+ */
+mk_status_t ngx_meshkit_condition_read(ngx_meshkit_open_t *open);
+ngx_int_t ngx_meshkit_condition_etag(ngx_meshkit_open_t *open,
+    ngx_str_t *etag);
+
+/* ngx_meshkit_answer.c: headers and problem documents */
+ngx_int_t ngx_meshkit_answer_header(ngx_meshkit_open_t *open);
+ngx_int_t ngx_meshkit_answer_problem(ngx_meshkit_open_t *open);
+const char *ngx_meshkit_answer_suggestion(const ngx_meshkit_open_t *open);
+
+/* ngx_meshkit_variables.c */
+ngx_int_t ngx_meshkit_variables_add(ngx_conf_t *cf);
+
+
+#endif /* NGX_MESHKIT_MODULE_H */

@@ -1,0 +1,582 @@
+/*
+ * ngx_meshkit_open: the story of one request, from its address to its end.
+ *
+ * Address, record, checks, decision, key, header, plaintext.  Each refusal
+ * ends the story there: nothing behind it is called.  nginx runs
+ * ngx_meshkit_open_resume whenever an answer came or the client is ready for
+ * more; it goes on where it was.
+ */
+
+#include "ngx_meshkit_fetch.h"
+
+
+static void ngx_meshkit_open_step(ngx_meshkit_open_t *open);
+
+
+/* --- the end -------------------------------------------------------------- */
+
+
+/*
+ * The outcome is final.  May be called from anywhere; the request is ended
+ * by its own write handler.
+ */
+void
+ngx_meshkit_open_decide(ngx_meshkit_open_t *open, mk_status_t outcome,
+    const char *why)
+{
+    if (open->decided) {
+        return;
+    }
+
+    if (open->step == NGX_MESHKIT_POLICY) {
+        open->policy_ms = ngx_current_msec - open->policy_start;
+    }
+
+    open->decided = 1;
+    open->outcome = outcome;
+    open->why = why;
+
+    (void) ngx_http_post_request(open->request, NULL);
+}
+
+
+static void
+ngx_meshkit_open_log(ngx_meshkit_open_t *open)
+{
+    ngx_str_t            id;
+    ngx_uint_t           level;
+    ngx_http_request_t  *r;
+
+    r = open->request;
+
+    /* a malformed id could forge a line of its own */
+
+    ngx_str_set(&id, "?");
+
+    if (mk_name_is_id(ngx_meshkit_bytes(&open->id))) {
+        id = open->id;
+    }
+
+    level = mk_status_http(open->outcome) >= 500 ? NGX_LOG_ERR : NGX_LOG_INFO;
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "meshkit: capsule \"%V\" %s: %s%s%s", &id,
+                  open->begun ? "aborted" : "refused",
+                  mk_status_name(open->outcome),
+                  open->why == NULL ? "" : ", ",
+                  open->why == NULL ? "" : open->why);
+}
+
+
+static void
+ngx_meshkit_open_end(ngx_meshkit_open_t *open)
+{
+    ngx_int_t            rc;
+    ngx_event_t         *wev;
+    ngx_http_request_t  *r;
+
+    r = open->request;
+
+    if (open->step == NGX_MESHKIT_END) {
+        return;
+    }
+
+    open->step = NGX_MESHKIT_END;
+
+    if (open->deadline.timer_set) {
+        ngx_del_timer(&open->deadline);
+    }
+
+    if (open->client.timer_set) {
+        ngx_del_timer(&open->client);
+    }
+
+    if (open->fetch != NULL) {
+        ngx_meshkit_fetch_end(open->fetch);
+    }
+
+    ngx_meshkit_subrequest_cancel_all(open);
+
+    if (open->client_gone) {
+        ngx_http_finalize_request(r, NGX_ERROR);
+        return;
+    }
+
+    if (open->outcome != MK_OK) {
+
+        ngx_meshkit_open_log(open);
+
+        /*
+         * behind the header the only honest end is one that the client can
+         * tell from success: less than Content-Length, or RST_STREAM
+         */
+
+        rc = open->begun ? NGX_ERROR
+                            : ngx_meshkit_answer_problem(open);
+
+        ngx_http_finalize_request(r, rc);
+        return;
+    }
+
+    if (!open->begun && ngx_meshkit_answer_header(open) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_ERROR);
+        return;
+    }
+
+    rc = r->header_only ? NGX_OK : ngx_http_send_special(r, NGX_HTTP_LAST);
+
+    wev = r->connection->write;
+
+    if (wev->delayed && !wev->timer_set) {
+
+        /* limit_rate: nginx waits for a timer that a gateway's answer ended */
+
+        ngx_add_timer(wev, 1);
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+/* The service that was waited for when time ran out. */
+void
+ngx_meshkit_open_too_late(ngx_event_t *ev)
+{
+    static const mk_status_t  outcomes[] = {
+        MK_METADATA_PROVIDER_ERROR,
+        MK_POLICY_PROVIDER_ERROR,
+        MK_PROVIDER_REQUEST_FAILED,
+        MK_INTERNAL_ERROR
+    };
+
+    ngx_connection_t    *c;
+    ngx_meshkit_open_t  *open;
+
+    open = ev->data;
+    c = open->request->connection;
+
+    ngx_http_set_log_request(c->log, open->request);
+
+    ngx_meshkit_open_decide(open, outcomes[open->step],
+                            "meshkit_deadline is over");
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* --- what is asked -------------------------------------------------------- */
+
+
+static ngx_int_t
+ngx_meshkit_open_ask(ngx_meshkit_open_t *open,
+    const ngx_meshkit_service_t *service, const ngx_str_t *path,
+    const ngx_str_t *body)
+{
+    u_char                  *p;
+    ngx_meshkit_question_t   q;
+
+    ngx_memzero(&q, sizeof(ngx_meshkit_question_t));
+
+    q.uri.len = service->prefix.len + path->len;
+    q.uri.data = ngx_pnalloc(open->request->pool, q.uri.len);
+    if (q.uri.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(q.uri.data, service->prefix.data, service->prefix.len);
+    ngx_memcpy(p, path->data, path->len);
+
+    ngx_str_set(&q.accept, "application/json");
+    q.token = service->token;
+    q.limit = NGX_MESHKIT_ANSWER_MAX;
+    q.fresh = 1;
+
+    if (body != NULL) {
+        q.body = *body;
+    }
+
+    return ngx_meshkit_subrequest_create(open, &q, &open->asked);
+}
+
+
+void
+ngx_meshkit_open_ask_metadata(ngx_meshkit_open_t *open)
+{
+    u_char      path[sizeof("/v1/capsules/") + MK_NAME_MAX];
+    ngx_str_t   str;
+
+    open->step = NGX_MESHKIT_METADATA;
+
+    str.data = path;
+    str.len = ngx_sprintf(path, "/v1/capsules/%V", &open->id) - path;
+
+    if (ngx_meshkit_open_ask(open, open->conf->metadata, &str, NULL)
+        != NGX_OK)
+    {
+        ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR, "no subrequest");
+    }
+}
+
+
+static void
+ngx_meshkit_open_ask_policy(ngx_meshkit_open_t *open)
+{
+    char                          *body;
+    size_t                         len;
+    ngx_str_t                      path, str;
+    mk_status_t                    status;
+    mk_decision_facts_t            facts;
+    const ngx_meshkit_loc_conf_t  *conf;
+
+    conf = open->conf;
+
+    if (conf->policy == NULL) {
+        ngx_meshkit_open_decide(open, MK_POLICY_PROVIDER_REQUIRED,
+                                "no meshkit_policy is set");
+        return;
+    }
+
+    if (conf->subject != NULL && open->subject.len == 0) {
+
+        /* else the question would be whether the gateway itself may */
+
+        ngx_meshkit_open_decide(open, MK_POLICY_DENIED,
+                                "meshkit_subject is empty");
+        return;
+    }
+
+    ngx_memzero(&facts, sizeof(mk_decision_facts_t));
+
+    facts.capsule = open->capsule;
+    facts.subject = ngx_meshkit_bytes(&open->subject);
+    facts.identity = ngx_meshkit_bytes(&open->identity);
+    facts.action = open->action;
+    facts.request_id = ngx_meshkit_bytes(&open->request_id);
+    facts.ip = ngx_meshkit_bytes(&open->request->connection->addr_text);
+    facts.now = ngx_time();
+
+    status = mk_decision_request(conf->policy_format, &facts, &body, &len);
+    if (status != MK_OK) {
+        ngx_meshkit_open_decide(open, status, "the question cannot be put");
+        return;
+    }
+
+    open->step = NGX_MESHKIT_POLICY;
+    open->policy_asked = 1;
+    open->policy_start = ngx_current_msec;
+
+    ngx_str_null(&path);
+    str.data = (u_char *) body;
+    str.len = len;
+
+    if (ngx_meshkit_open_ask(open, conf->policy, &path, &str) != NGX_OK) {
+        ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR, "no subrequest");
+    }
+
+    free(body);
+}
+
+
+/* --- what came back ------------------------------------------------------- */
+
+
+/*
+ * The header of the file, the size and the key fit; or the story ends.  The
+ * data key is on loan to the opener's creation only.
+ */
+static void
+ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
+{
+    ngx_uint_t           whole;
+    mk_secret_t         *data_key;
+    mk_status_t          status;
+    const mk_capsule_t  *capsule;
+
+    capsule = open->capsule;
+
+    status = mk_capsule_unwrap(capsule, open->found.wrap, open->found.key,
+                               &data_key);
+    if (status != MK_OK) {
+        ngx_meshkit_open_decide(open, status, status == MK_INTERNAL_ERROR
+                                              ? "no memory for keys"
+                                              : "the wrap does not open");
+        return;
+    }
+
+    open->granted = 1;
+
+    status = ngx_meshkit_condition_read(open);
+
+    if (status != MK_OK) {
+        mk_secret_free(data_key);
+        ngx_meshkit_open_decide(open, status, "the range is outside the file");
+        return;
+    }
+
+    whole = open->conf->release == NGX_MESHKIT_RELEASE_WHOLE;
+
+    open->wanted = whole ? capsule->size : open->len;
+
+    status = mk_opener_create(capsule, data_key, whole ? 0 : open->first,
+                              open->wanted, &open->opener);
+
+    mk_secret_free(data_key);
+
+    if (status != MK_OK) {
+        ngx_meshkit_open_decide(open, status, "the FLOE header does not open");
+        return;
+    }
+
+    if (open->request->method == NGX_HTTP_HEAD || open->unchanged) {
+        ngx_meshkit_open_decide(open, MK_OK, NULL);
+        return;
+    }
+
+    open->step = NGX_MESHKIT_FETCH;
+
+    if (ngx_meshkit_fetch_create(open) != NGX_OK
+        || (whole && ngx_meshkit_spool_create(open) != NGX_OK))
+    {
+        ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR,
+                                "no memory, or no temporary file");
+        return;
+    }
+
+    ngx_meshkit_open_step(open);
+}
+
+
+/*
+ * Checks that a service would have to answer and that no directive of this
+ * release configures: never waved through.
+ */
+static mk_status_t
+ngx_meshkit_open_unbuilt(ngx_meshkit_open_t *open)
+{
+    const mk_capsule_t  *capsule;
+
+    capsule = open->capsule;
+
+    if (capsule->vault_id.len > 0) {
+        open->why = "vaults are not served by this release";
+        return MK_VAULT_PROVIDER_ERROR;
+    }
+
+    if (capsule->has_capability
+        && (open->action == MK_ACTION_DOWNLOAD ? capsule->capability_download
+                                               : capsule->capability_open))
+    {
+        open->why = "capability tokens are not served by this release";
+        return MK_CAPABILITY_REQUIRED;
+    }
+
+    return MK_OK;
+}
+
+
+static void
+ngx_meshkit_open_check(ngx_meshkit_open_t *open)
+{
+    mk_status_t                    status;
+    mk_checks_facts_t              facts;
+    const ngx_meshkit_loc_conf_t  *conf;
+
+    conf = open->conf;
+
+    ngx_memzero(&facts, sizeof(mk_checks_facts_t));
+
+    facts.capsule = open->capsule;
+    facts.id = ngx_meshkit_bytes(&open->id);
+    facts.identity = ngx_meshkit_bytes(&open->identity);
+    facts.action = open->action;
+    facts.owners = conf->owners;
+    facts.insecure_any_owner = conf->any_owner == 1;
+    facts.keyring = conf->keyring;
+    facts.now = ngx_time();
+    facts.skew = conf->clock_skew;
+    facts.max_size = (uint64_t) conf->max_size;
+
+    status = mk_checks_local(&facts, &open->found, &open->why);
+
+    if (status == MK_OK) {
+        open->accepted = 1;
+        status = ngx_meshkit_open_unbuilt(open);
+    }
+
+    if (status != MK_OK) {
+        ngx_meshkit_open_decide(open, status, open->why);
+        return;
+    }
+
+    if (open->capsule->policy_id.len > 0) {
+        ngx_meshkit_open_ask_policy(open);
+        return;
+    }
+
+    ngx_meshkit_open_unwrap(open);
+}
+
+
+static const char *
+ngx_meshkit_open_bad_answer(const ngx_meshkit_subrequest_t *s)
+{
+    return s->unserved ? "no internal location serves it"
+           : s->redirected ? "the answer redirects inside this server"
+           : s->status == 0 ? "no answer"
+           : s->status != NGX_HTTP_OK ? "the HTTP status is not 200"
+           : s->stale ? "the answer comes from a cache: proxy_cache off there"
+           : s->overflow ? "the answer is too large"
+           : "the answer is cut short or encoded";
+}
+
+
+static void
+ngx_meshkit_open_read_record(ngx_meshkit_open_t *open)
+{
+    mk_status_t                status;
+    ngx_meshkit_subrequest_t  *s;
+
+    s = open->asked;
+
+    if (s->status == NGX_HTTP_NOT_FOUND && !s->redirected && !s->unserved) {
+        ngx_meshkit_open_decide(open, MK_CAPSULE_NOT_FOUND, NULL);
+        return;
+    }
+
+    if (!ngx_meshkit_subrequest_is_good(s)) {
+        ngx_meshkit_open_decide(open, MK_METADATA_PROVIDER_ERROR,
+                                ngx_meshkit_open_bad_answer(s));
+        return;
+    }
+
+    status = mk_capsule_read_record(ngx_meshkit_bytes_of(s->body, s->len),
+                                    &open->capsule);
+
+    ngx_meshkit_subrequest_release(s);
+    open->asked = NULL;
+
+    if (status != MK_OK) {
+        ngx_meshkit_open_decide(open, status, status == MK_INVALID_CAPSULE
+                                              ? "the capsule is malformed"
+                                              : "the answer is no record");
+        return;
+    }
+
+    ngx_meshkit_open_check(open);
+}
+
+
+static void
+ngx_meshkit_open_read_decision(ngx_meshkit_open_t *open)
+{
+    mk_status_t                status;
+    const char                *why;
+    mk_decision_answer_t       answer;
+    ngx_meshkit_subrequest_t  *s;
+
+    s = open->asked;
+
+    open->policy_ms = ngx_current_msec - open->policy_start;
+
+    ngx_memzero(&answer, sizeof(mk_decision_answer_t));
+
+    answer.http = (int) s->status;
+    answer.complete = ngx_meshkit_subrequest_is_good(s);
+    answer.media_type = ngx_meshkit_bytes(&s->content_type);
+    answer.body = ngx_meshkit_bytes_of(s->body, s->len);
+    answer.request_id = ngx_meshkit_bytes(&s->request_id);
+    answer.request_id_sent = ngx_meshkit_bytes(&open->request_id);
+
+    if (!ngx_meshkit_subrequest_is_good(s) || s->two_ids) {
+        status = MK_POLICY_PROVIDER_ERROR;
+        why = s->two_ids ? "it echoes no single X-Request-ID"
+                         : ngx_meshkit_open_bad_answer(s);
+
+    } else {
+        status = mk_decision_read(open->conf->policy_format, &answer, &why);
+    }
+
+    ngx_meshkit_subrequest_release(s);
+    open->asked = NULL;
+
+    if (status != MK_OK) {
+        ngx_meshkit_open_decide(open, status, why);
+        return;
+    }
+
+    ngx_meshkit_open_unwrap(open);
+}
+
+
+/* --- going on ------------------------------------------------------------- */
+
+
+static void
+ngx_meshkit_open_stream(ngx_meshkit_open_t *open)
+{
+    ngx_uint_t  waits;
+
+    if (!open->verified) {
+        ngx_meshkit_fetch_advance(open);
+    }
+
+    waits = ngx_meshkit_fetch_waits(open);
+
+    ngx_meshkit_stream_pump(open);
+
+    if (waits && !open->decided) {
+        ngx_meshkit_fetch_wake(open);
+    }
+}
+
+
+static void
+ngx_meshkit_open_step(ngx_meshkit_open_t *open)
+{
+    switch (open->step) {
+
+    case NGX_MESHKIT_METADATA:
+        if (open->asked != NULL && open->asked->finished) {
+            ngx_meshkit_open_read_record(open);
+        }
+        break;
+
+    case NGX_MESHKIT_POLICY:
+        if (open->asked != NULL && open->asked->finished) {
+            ngx_meshkit_open_read_decision(open);
+        }
+        break;
+
+    case NGX_MESHKIT_FETCH:
+        ngx_meshkit_open_stream(open);
+        break;
+
+    case NGX_MESHKIT_END:
+        break;
+    }
+}
+
+
+void
+ngx_meshkit_open_resume(ngx_http_request_t *r)
+{
+    ngx_meshkit_open_t  *open;
+
+    open = ngx_http_get_module_ctx(r, ngx_meshkit_module);
+
+    if (open == NULL || open->step == NGX_MESHKIT_END) {
+        return;
+    }
+
+    /* set by the gateway's part of nginx; open->client is what counts here */
+
+    r->connection->write->timedout = 0;
+
+    if (!open->decided && !r->connection->write->delayed) {
+        ngx_meshkit_open_step(open);
+    }
+
+    if (open->decided) {
+        ngx_meshkit_open_end(open);
+    }
+}

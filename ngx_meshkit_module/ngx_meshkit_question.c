@@ -1,0 +1,196 @@
+/*
+ * ngx_meshkit_question: what a service is sent, and nothing else.
+ */
+
+#include "ngx_meshkit_subrequest.h"
+
+
+static ngx_int_t
+ngx_meshkit_question_add(ngx_http_request_t *sr, const char *name,
+    const char *lowcase, const u_char *value, size_t len)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&sr->headers_in.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->lowcase_key = (u_char *) lowcase;
+    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
+    h->value.data = (u_char *) value;
+    h->value.len = len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_meshkit_question_add_token(ngx_meshkit_subrequest_t *s,
+    const mk_secret_t *token)
+{
+    u_char      *p;
+    size_t       len;
+    mk_bytes_t   view;
+
+    view = mk_secret_view(token);
+    len = sizeof("Bearer ") - 1 + view.len;
+
+    p = ngx_pnalloc(s->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    s->authorization.data = p;
+    s->authorization.len = len;
+
+    p = ngx_cpymem(p, "Bearer ", sizeof("Bearer ") - 1);
+    ngx_memcpy(p, view.data, view.len);
+
+    return ngx_meshkit_question_add(s->request, "Authorization",
+                                    "authorization",
+                                    s->authorization.data, len);
+}
+
+
+/*
+ * The client's headers are a list that the subrequest shares with its
+ * parent: whatever is pushed onto it would reach every later service, and
+ * the client's credentials would reach all of them.  So it starts empty.
+ */
+static ngx_int_t
+ngx_meshkit_question_set_headers(ngx_meshkit_subrequest_t *s,
+    const ngx_meshkit_question_t *q, const ngx_str_t *request_id)
+{
+    ngx_str_t            server;
+    ngx_table_elt_t     *host;
+    ngx_http_request_t  *sr;
+
+    sr = s->request;
+    host = sr->headers_in.host;
+    server = sr->headers_in.server;
+
+    ngx_memzero(&sr->headers_in, sizeof(ngx_http_headers_in_t));
+
+    sr->headers_in.host = host;
+    sr->headers_in.server = server;
+    sr->headers_in.content_length_n = -1;
+    sr->headers_in.keep_alive_n = -1;
+
+    if (ngx_list_init(&sr->headers_in.headers, sr->pool, 8,
+                      sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+#if (nginx_version < 1023000)
+
+    if (ngx_array_init(&sr->headers_in.x_forwarded_for, sr->pool, 1,
+                       sizeof(ngx_table_elt_t *)) != NGX_OK
+        || ngx_array_init(&sr->headers_in.cookies, sr->pool, 1,
+                          sizeof(ngx_table_elt_t *)) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+#endif
+
+    if (ngx_meshkit_question_add(sr, "Accept", "accept", q->accept.data,
+                                 q->accept.len)
+        != NGX_OK
+        || ngx_meshkit_question_add(sr, "Accept-Encoding", "accept-encoding",
+                                    (u_char *) "identity",
+                                    sizeof("identity") - 1)
+        != NGX_OK
+        || ngx_meshkit_question_add(sr, "X-Request-ID", "x-request-id",
+                                    request_id->data, request_id->len)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (q->token != NULL) {
+        return ngx_meshkit_question_add_token(s, q->token);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_meshkit_question_set_body(ngx_http_request_t *sr, const ngx_str_t *body)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    sr->request_body = NULL;
+
+    if (body->len == 0) {
+        return NGX_OK;
+    }
+
+    sr->method = NGX_HTTP_POST;
+    ngx_str_set(&sr->method_name, "POST");
+
+    sr->request_body = ngx_pcalloc(sr->pool, sizeof(ngx_http_request_body_t));
+    b = ngx_create_temp_buf(sr->pool, body->len);
+    cl = ngx_alloc_chain_link(sr->pool);
+
+    if (sr->request_body == NULL || b == NULL || cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->last = ngx_cpymem(b->last, body->data, body->len);
+    b->temporary = 0;
+    b->memory = 1;
+    b->last_buf = 1;
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    sr->request_body->bufs = cl;
+    sr->headers_in.content_length_n = body->len;
+
+    return ngx_meshkit_question_add(sr, "Content-Type",
+                                    "content-type",
+                                    (u_char *) "application/json",
+                                    sizeof("application/json") - 1);
+}
+
+
+static ngx_int_t
+ngx_meshkit_question_set_variables(ngx_http_request_t *sr)
+{
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(sr, ngx_http_core_module);
+
+    sr->variables = ngx_pcalloc(sr->pool, cmcf->variables.nelts
+                                          * sizeof(ngx_http_variable_value_t));
+
+    return sr->variables == NULL ? NGX_ERROR : NGX_OK;
+}
+
+
+/*
+ * Headers, variables and body of its own, before the subrequest has run.
+ */
+ngx_int_t
+ngx_meshkit_question_put(ngx_meshkit_subrequest_t *s,
+    const ngx_meshkit_question_t *q)
+{
+    if (ngx_meshkit_question_set_headers(s, q, &s->open->request_id)
+        != NGX_OK
+        || ngx_meshkit_question_set_body(s->request, &q->body) != NGX_OK
+        || ngx_meshkit_question_set_variables(s->request) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,322 @@
+/*
+ * ngx_meshkit_stream: authentic plaintext, as fast as the client takes it.
+ *
+ * A fixed number of buffers goes round: opener -> filters -> free.  When all
+ * are on their way, nothing is opened and nothing is read from a gateway.
+ */
+
+#include "ngx_meshkit_fetch.h"
+
+
+static ngx_buf_tag_t
+ngx_meshkit_stream_tag(void)
+{
+    return (ngx_buf_tag_t) &ngx_meshkit_module;
+}
+
+
+static ngx_chain_t *
+ngx_meshkit_stream_get(ngx_meshkit_open_t *open)
+{
+    u_char       *p;
+    size_t        size;
+    ngx_chain_t  *cl;
+
+    if (open->free == NULL && open->npieces == NGX_MESHKIT_PIECES) {
+        return NULL;
+    }
+
+    cl = ngx_chain_get_free_buf(open->request->pool, &open->free);
+    if (cl == NULL) {
+        ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR, "no memory");
+        return NULL;
+    }
+
+    if (cl->buf->start == NULL) {
+        size = mk_opener_piece_max(open->opener);
+
+        p = ngx_palloc(open->request->pool, size);
+        if (p == NULL) {
+            ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR, "no memory");
+            return NULL;
+        }
+
+        open->pieces[open->npieces++] = p;
+
+        cl->buf->start = p;
+        cl->buf->end = p + size;
+        cl->buf->temporary = 1;
+        cl->buf->tag = ngx_meshkit_stream_tag();
+    }
+
+    cl->buf->pos = cl->buf->start;
+    cl->buf->last = cl->buf->start;
+
+    return cl;
+}
+
+
+/* Sends out, and takes back the buffers that went through. */
+static void
+ngx_meshkit_stream_send(ngx_meshkit_open_t *open, ngx_chain_t *out)
+{
+    ngx_int_t            rc;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = open->request;
+    c = r->connection;
+
+    /* plaintext goes out by the request that has the connection's events */
+
+    rc = ngx_meshkit_next_body_filter(c->data, out);
+
+    ngx_chain_update_chains(r->pool, &open->free, &open->busy, &out,
+                            ngx_meshkit_stream_tag());
+
+    if (rc == NGX_ERROR) {
+        c->error = 1;
+        open->client_gone = 1;
+        ngx_meshkit_open_decide(open, MK_OK, NULL);
+    }
+}
+
+
+/* Opens the next segment; 1 if there was one, 0 if a block is needed. */
+static ngx_uint_t
+ngx_meshkit_stream_piece(ngx_meshkit_open_t *open, ngx_chain_t *cl)
+{
+    size_t        len;
+    ngx_buf_t    *b;
+    mk_status_t   status;
+
+    b = cl->buf;
+
+    status = mk_opener_read(open->opener, b->start, b->end - b->start, &len);
+
+    if (status != MK_OK) {
+        ngx_meshkit_open_decide(open, status,
+                                mk_opener_saw_legacy_blob(open->opener)
+                                ? NGX_MESHKIT_LEGACY
+                                : "a segment does not open");
+        len = 0;
+    }
+
+    if (len == 0) {
+        cl->next = open->free;
+        open->free = cl;
+
+        return 0;
+    }
+
+    b->last = b->start + len;
+
+    /* a buffer that waits for company would never come back */
+
+    b->flush = 1;
+
+    if (!open->begun
+        && ngx_meshkit_answer_header(open) != NGX_OK)
+    {
+        open->client_gone = open->request->connection->error;
+        ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR,
+                                "the header cannot be sent");
+        return 0;
+    }
+
+    ngx_meshkit_stream_send(open, cl);
+
+    return 1;
+}
+
+
+/*
+ * Whether others have their turn now.  nginx's time stands still while one
+ * event is worked on, with all that it posts.
+ */
+ngx_uint_t
+ngx_meshkit_stream_turn(ngx_meshkit_open_t *open)
+{
+    if (open->turn_time != ngx_current_msec) {
+        open->turn_time = ngx_current_msec;
+        open->turn = 0;
+    }
+
+    open->yielded = open->turn >= NGX_MESHKIT_TURN;
+
+    return open->yielded;
+}
+
+
+static void
+ngx_meshkit_stream_fill(ngx_meshkit_open_t *open)
+{
+    ngx_int_t     rc;
+    ngx_chain_t  *cl;
+
+    while (!open->decided) {
+
+        if (mk_opener_done(open->opener)
+            && (open->spool == NULL || open->verified))
+        {
+            ngx_meshkit_open_decide(open, MK_OK, NULL);
+            return;
+        }
+
+        cl = ngx_meshkit_stream_get(open);
+        if (cl == NULL) {
+            open->fetch->waited = 1;
+            return;
+        }
+
+        if (open->spool != NULL && !open->verified) {
+
+            ngx_meshkit_spool_fill(open, cl->buf->start);
+
+            cl->next = open->free;
+            open->free = cl;
+
+            if (!open->verified) {
+                return;
+            }
+
+            continue;
+        }
+
+        if (ngx_meshkit_stream_turn(open)) {
+            cl->next = open->free;
+            open->free = cl;
+            return;
+        }
+
+        if (ngx_meshkit_stream_piece(open, cl)) {
+            open->turn++;
+            continue;
+        }
+
+        if (open->decided || mk_opener_done(open->opener)) {
+            continue;
+        }
+
+        rc = open->spool != NULL ? ngx_meshkit_spool_read(open)
+                                 : ngx_meshkit_fetch_block(open);
+
+        if (rc != NGX_OK) {
+            return;
+        }
+    }
+}
+
+
+/* Opens and sends as much as there are blocks, and as the client takes. */
+void
+ngx_meshkit_stream_pump(ngx_meshkit_open_t *open)
+{
+    open->yielded = 0;
+
+    if (open->busy != NULL) {
+        ngx_meshkit_stream_send(open, NULL);
+    }
+
+    ngx_meshkit_stream_fill(open);
+
+    if (!open->decided && ngx_meshkit_stream_watch(open) != NGX_OK) {
+        open->client_gone = 1;
+        ngx_meshkit_open_decide(open, MK_OK, NULL);
+    }
+}
+
+
+/*
+ * Waits for the client to take what was sent (send_timeout), or for the time
+ * that limit_rate sets.  The timer is our own: nginx's code for the gateway's
+ * answer takes the one of the client's connection for its own and deletes it.
+ */
+ngx_int_t
+ngx_meshkit_stream_watch(ngx_meshkit_open_t *open)
+{
+    ngx_msec_t                 wait;
+    ngx_event_t               *wev;
+    ngx_connection_t          *c;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    c = open->request->connection;
+    wev = c->write;
+    clcf = ngx_http_get_module_loc_conf(open->request, ngx_http_core_module);
+
+    if (ngx_handle_write_event(wev, clcf->send_lowat) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (wev->delayed) {
+        wait = wev->timer_set ? wev->timer.key - ngx_current_msec : 1;
+        wait = (ngx_msec_int_t) wait > 0 ? wait : 1;
+
+        ngx_add_timer(&open->client, wait);
+
+    } else if (open->yielded) {
+        ngx_add_timer(&open->client, 1);
+
+    } else if (wev->active && !wev->ready) {
+
+        if (!open->client.timer_set || open->sent != c->sent) {
+            open->sent = c->sent;
+            ngx_add_timer(&open->client, clcf->send_timeout);
+        }
+
+    } else if (open->client.timer_set) {
+        ngx_del_timer(&open->client);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_meshkit_stream_client_event(ngx_event_t *ev)
+{
+    ngx_event_t         *wev;
+    ngx_connection_t    *c;
+    ngx_meshkit_open_t  *open;
+
+    open = ev->data;
+    c = open->request->connection;
+    wev = c->write;
+
+    ngx_http_set_log_request(c->log, open->request);
+
+    if (wev->delayed) {
+        wev->delayed = 0;
+
+        if (wev->timer_set) {
+            ngx_del_timer(wev);
+        }
+
+        (void) ngx_http_post_request(open->request, NULL);
+
+    } else if (open->yielded) {
+        (void) ngx_http_post_request(open->request, NULL);
+
+    } else {
+        ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT,
+                      "client timed out");
+
+        c->timedout = 1;
+        open->client_gone = 1;
+        ngx_meshkit_open_decide(open, MK_OK, NULL);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+void
+ngx_meshkit_stream_wipe(ngx_meshkit_open_t *open)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < open->npieces; i++) {
+        ngx_explicit_memzero(open->pieces[i],
+                             mk_opener_piece_max(open->opener));
+    }
+}

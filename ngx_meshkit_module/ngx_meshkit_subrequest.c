@@ -1,0 +1,446 @@
+/*
+ * ngx_meshkit_subrequest: asks a service, in a background subrequest.
+ */
+
+#include "ngx_meshkit_subrequest.h"
+
+
+#define NGX_MESHKIT_POOL_SIZE  4096
+
+
+static ngx_int_t ngx_meshkit_subrequest_done(ngx_http_request_t *sr,
+    void *data, ngx_int_t rc);
+static void ngx_meshkit_subrequest_skip(ngx_http_request_t *sr);
+
+
+/*
+ * Marks the pool as ours: an internal redirect (X-Accel-Redirect) zeroes the
+ * subrequest's module contexts, but its pool stays.
+ */
+static void
+ngx_meshkit_subrequest_mark(void *data)
+{
+    ngx_meshkit_subrequest_t  *s = data;
+
+    if (s->body != NULL) {
+        ngx_explicit_memzero(s->body, s->len);
+    }
+
+    if (s->authorization.data != NULL) {
+        ngx_explicit_memzero(s->authorization.data, s->authorization.len);
+    }
+}
+
+
+ngx_meshkit_subrequest_t *
+ngx_meshkit_subrequest_get(ngx_http_request_t *sr)
+{
+    ngx_pool_cleanup_t        *cln;
+    ngx_meshkit_subrequest_t  *s;
+
+    if (sr == sr->main) {
+        return NULL;
+    }
+
+    s = ngx_http_get_module_ctx(sr, ngx_meshkit_module);
+    if (s != NULL) {
+        return s;
+    }
+
+    for (cln = sr->pool->cleanup; cln != NULL; cln = cln->next) {
+        if (cln->handler == ngx_meshkit_subrequest_mark) {
+            s = cln->data;
+
+            s->redirected = 1;
+            ngx_http_set_ctx(sr, s, ngx_meshkit_module);
+
+            return s;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* The subrequest's own pool, and its record in it. */
+static ngx_meshkit_subrequest_t *
+ngx_meshkit_subrequest_alloc(ngx_meshkit_open_t *open,
+    const ngx_meshkit_question_t *q)
+{
+    u_char                    *p;
+    ngx_pool_t                *pool;
+    ngx_pool_cleanup_t        *cln;
+    ngx_meshkit_subrequest_t  *s;
+
+    pool = ngx_create_pool(NGX_MESHKIT_POOL_SIZE,
+                           open->request->connection->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    s = ngx_pcalloc(pool, sizeof(ngx_meshkit_subrequest_t));
+    p = ngx_pnalloc(pool, q->uri.len);
+    cln = ngx_pool_cleanup_add(pool, 0);
+
+    if (s == NULL || p == NULL || cln == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    ngx_memcpy(p, q->uri.data, q->uri.len);
+
+    s->pool = pool;
+    s->open = open;
+    s->stream = q->stream;
+    s->data = q->data;
+    s->limit = q->limit;
+    s->media_type = q->media_type;
+    s->fresh = q->fresh != 0;
+
+    if (q->hash != NULL) {
+        s->hash = *q->hash;
+    }
+
+    s->length = -1;
+    s->uri.data = p;
+    s->uri.len = q->uri.len;
+    s->post.handler = ngx_meshkit_subrequest_done;
+    s->post.data = s;
+
+    cln->handler = ngx_meshkit_subrequest_mark;
+    cln->data = s;
+
+    ngx_queue_insert_tail(&open->subrequests, &s->queue);
+
+    return s;
+}
+
+
+ngx_int_t
+ngx_meshkit_subrequest_create(ngx_meshkit_open_t *open,
+    const ngx_meshkit_question_t *q, ngx_meshkit_subrequest_t **out)
+{
+    ngx_int_t                  rc;
+    ngx_str_t                  args;
+    ngx_uint_t                 count;
+    ngx_pool_t                *pool;
+    ngx_http_request_t        *r, *sr;
+    ngx_meshkit_subrequest_t  *s;
+
+    r = open->request;
+
+    *out = NULL;
+
+    s = ngx_meshkit_subrequest_alloc(open, q);
+    if (s == NULL) {
+        return NGX_ERROR;
+    }
+
+    args = q->args;
+
+    /*
+     * ngx_http_subrequest() allocates from the parent's pool, which lives as
+     * long as the response: with a block each that would be a leak.
+     */
+
+    pool = r->pool;
+    count = r->main->count;
+    r->pool = s->pool;
+
+    rc = ngx_http_subrequest(r, &s->uri, &args, &sr, &s->post,
+                             NGX_HTTP_SUBREQUEST_BACKGROUND);
+    r->pool = pool;
+
+    if (rc != NGX_OK) {
+
+        /* it may have counted itself before its memory ran out */
+
+        r->main->count = count;
+        s->finished = 1;
+        return NGX_ERROR;
+    }
+
+    s->request = sr;
+
+    ngx_http_set_ctx(sr, s, ngx_meshkit_module);
+    sr->filter_need_in_memory = 1;
+    sr->discard_body = 0;
+
+    if (ngx_meshkit_question_put(s, q) != NGX_OK) {
+        ngx_meshkit_subrequest_cancel(s);
+        return NGX_ERROR;
+    }
+
+    *out = s;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Called by nginx as the subrequest is finalized; twice if its last bytes
+ * had to wait.  What it returns replaces rc: NGX_OK, so that no error page
+ * is made, unless it is the client's connection that failed.
+ */
+static ngx_int_t
+ngx_meshkit_subrequest_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
+{
+    ngx_connection_t          *c;
+    ngx_http_core_loc_conf_t  *clcf;
+    ngx_meshkit_subrequest_t  *s = data;
+
+    c = sr->connection;
+
+    if (s->active && !sr->buffered) {
+        s->active = 0;
+        c->data = sr->parent;
+    }
+
+    if (c->error || c->timedout) {
+
+        /* nginx ends the whole request by any of these */
+
+        return rc == NGX_HTTP_CLIENT_CLOSED_REQUEST ? rc : NGX_ERROR;
+    }
+
+    if (s->finished || sr->buffered) {
+        return NGX_OK;
+    }
+
+    if (!s->header && rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+
+        /*
+         * a local handler's refusal is that server's answer, and so is one
+         * that proxy_intercept_errors stopped; nginx's own 502 and 504 stand
+         * for a service that gave none
+         */
+
+        s->status = sr->upstream == NULL
+                    || sr->upstream->headers_in.status_n == (ngx_uint_t) rc
+                    ? (ngx_uint_t) rc : 0;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(sr, ngx_http_core_module);
+
+    if (sr->upstream == NULL && !clcf->internal) {
+        ngx_log_error(NGX_LOG_ERR, c->log, 0,
+                      "meshkit: no internal location serves \"%V\"", &s->uri);
+        s->unserved = 1;
+        s->status = 0;
+    }
+
+    s->finished = 1;
+
+    if (ngx_http_post_request(sr->parent, NULL) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_meshkit_subrequest_is_good(const ngx_meshkit_subrequest_t *s)
+{
+    return s->header && s->status == NGX_HTTP_OK && s->complete
+           && !s->overflow && !s->mistyped && !s->encoded && !s->redirected
+           && !s->unserved && !s->stale && !s->mismatch;
+}
+
+
+/*
+ * nginx's own path for a failed upstream: whatever is still to come is not
+ * read, the connection is not reused and nothing is cached, not even where
+ * the whole answer is there already.
+ */
+void
+ngx_meshkit_subrequest_stop(ngx_meshkit_subrequest_t *s)
+{
+    ngx_http_upstream_t  *u;
+
+    u = s->request->upstream;
+
+    s->stopped = 1;
+
+    if (u == NULL) {
+        return;
+    }
+
+    u->error = 1;
+    u->cacheable = 0;
+
+    if (u->pipe != NULL) {
+        u->pipe->upstream_error = 1;
+    }
+}
+
+
+/* Takes the place of a subrequest that was cancelled before it began. */
+static void
+ngx_meshkit_subrequest_skip(ngx_http_request_t *sr)
+{
+    sr->write_event_handler = ngx_http_request_empty_handler;
+
+    ngx_http_finalize_request(sr, NGX_DONE);
+}
+
+
+/*
+ * A request that waits for another one to fill the cache holds the whole
+ * connection back until that is over.
+ */
+static void
+ngx_meshkit_subrequest_unblock(ngx_http_request_t *sr)
+{
+#if (NGX_HTTP_CACHE)
+
+    if (sr->cache != NULL && sr->cache->waiting) {
+        sr->cache->waiting = 0;
+
+        if (sr->cache->wait_event.timer_set) {
+            ngx_del_timer(&sr->cache->wait_event);
+        }
+
+        sr->main->blocked--;
+    }
+
+#endif
+}
+
+
+void
+ngx_meshkit_subrequest_cancel(ngx_meshkit_subrequest_t *s)
+{
+    ngx_http_request_t   *sr;
+    ngx_http_upstream_t  *u;
+
+    if (s->finished) {
+        return;
+    }
+
+    if (s->reading) {
+
+        /* nginx is at work on it, further up the stack */
+
+        ngx_meshkit_subrequest_stop(s);
+        return;
+    }
+
+    sr = s->request;
+    u = sr->upstream;
+
+    if (sr->aio) {
+
+        /* a thread is at work on it: it ends by itself, and says nothing */
+
+        s->stopped = 1;
+        return;
+    }
+
+    ngx_meshkit_subrequest_unblock(sr);
+
+    s->finished = 1;
+    s->stopped = 1;
+    s->cancelled = 1;
+    sr->post_subrequest = NULL;
+
+    if (s->active) {
+        s->active = 0;
+        sr->connection->data = sr->parent;
+    }
+
+    if (u != NULL && u->cleanup != NULL) {
+
+        /* finalizes the upstream and gives back the reference to the parent */
+
+        (*u->cleanup)(sr);
+
+    } else {
+        sr->write_event_handler = ngx_meshkit_subrequest_skip;
+        (void) ngx_http_post_request(sr, NULL);
+    }
+
+    if (s->body != NULL) {
+        ngx_pfree(s->pool, s->body);
+        s->body = NULL;
+        s->len = 0;
+        s->room = 0;
+    }
+}
+
+
+void
+ngx_meshkit_subrequest_forget(ngx_meshkit_subrequest_t *s)
+{
+#if (NGX_HTTP_CACHE)
+
+    ngx_str_t  *name;
+
+    if (s->request->cache == NULL) {
+        return;
+    }
+
+    name = &s->request->cache->file.name;
+
+    if (name->len > 0 && ngx_delete_file(name->data) == NGX_FILE_ERROR
+        && ngx_errno != NGX_ENOENT)
+    {
+        ngx_log_error(NGX_LOG_ERR, s->request->connection->log, ngx_errno,
+                      ngx_delete_file_n " \"%V\" failed", name);
+    }
+
+#endif
+}
+
+
+void
+ngx_meshkit_subrequest_wake(ngx_meshkit_subrequest_t *s)
+{
+    if (!s->finished) {
+        (void) ngx_http_post_request(s->request, NULL);
+    }
+}
+
+
+static void
+ngx_meshkit_subrequest_destroy(ngx_meshkit_subrequest_t *s)
+{
+    ngx_queue_remove(&s->queue);
+    ngx_destroy_pool(s->pool);
+}
+
+
+/* A cancelled one may still be posted, so its pool stays to the end. */
+void
+ngx_meshkit_subrequest_release(ngx_meshkit_subrequest_t *s)
+{
+    if (s->finished && !s->cancelled) {
+        ngx_meshkit_subrequest_destroy(s);
+    }
+}
+
+
+void
+ngx_meshkit_subrequest_cancel_all(ngx_meshkit_open_t *open)
+{
+    ngx_queue_t  *q;
+
+    for (q = ngx_queue_head(&open->subrequests);
+         q != ngx_queue_sentinel(&open->subrequests);
+         q = ngx_queue_next(q))
+    {
+        ngx_meshkit_subrequest_cancel(ngx_queue_data(q,
+                                          ngx_meshkit_subrequest_t, queue));
+    }
+}
+
+
+void
+ngx_meshkit_subrequest_release_all(ngx_meshkit_open_t *open)
+{
+    while (!ngx_queue_empty(&open->subrequests)) {
+        ngx_meshkit_subrequest_destroy(
+            ngx_queue_data(ngx_queue_head(&open->subrequests),
+                           ngx_meshkit_subrequest_t, queue));
+    }
+}

@@ -1,0 +1,139 @@
+/*
+ * ngx_meshkit_subrequest: one question to a service, one answer.
+ *
+ * A background subrequest to an internal location, in a pool of its own,
+ * with headers and variables of its own: nothing of the client's request and
+ * nothing of another service's reaches it.  Its answer never reaches the
+ * client: the filters here swallow it and hand it to whoever asked.
+ */
+
+#ifndef NGX_MESHKIT_SUBREQUEST_H
+#define NGX_MESHKIT_SUBREQUEST_H
+
+#include "ngx_meshkit_module.h"
+
+
+/*
+ * Called with the answer's bytes as they come, for a stream.  Takes what it
+ * can off the chain (moves pos); what it leaves is offered again by
+ * ngx_meshkit_subrequest_wake.
+ */
+typedef void (*ngx_meshkit_stream_pt)(ngx_meshkit_subrequest_t *s);
+
+
+/* The question.  Copied, but for the token. */
+typedef struct {
+    ngx_str_t              uri;         /* decoded form, nginx escapes it */
+    ngx_str_t              args;
+    ngx_str_t              accept;
+    const char            *media_type;  /* the only one taken; NULL: any */
+    ngx_str_t              body;        /* JSON; if any, it is a POST */
+    const mk_secret_t     *token;
+    size_t                 limit;       /* bytes of answer that are kept */
+    ngx_uint_t             fresh;       /* no answer from a cache */
+    const mk_multihash_t  *hash;        /* of the answer; NULL: any */
+    ngx_meshkit_stream_pt  stream;      /* NULL: the answer is kept whole */
+    void                  *data;        /* for the asker */
+} ngx_meshkit_question_t;
+
+
+struct ngx_meshkit_subrequest_s {
+    ngx_queue_t            queue;       /* in open->subrequests */
+    ngx_queue_t            slot;        /* for the asker */
+    ngx_pool_t            *pool;
+    ngx_http_request_t    *request;
+    ngx_meshkit_open_t    *open;
+    ngx_http_post_subrequest_t  post;
+
+    ngx_meshkit_stream_pt  stream;
+    void                  *data;
+    size_t                 limit;
+    ngx_str_t              uri;
+    const char            *media_type;
+    mk_multihash_t         hash;            /* code 0: any */
+    ngx_str_t              authorization;   /* wiped with the pool */
+
+    ngx_uint_t             status;      /* HTTP; 0: no answer */
+    off_t                  length;      /* Content-Length, -1: none */
+    ngx_str_t              content_type;
+    ngx_str_t              request_id;
+    ngx_uint_t             retry_after; /* seconds; 0: not said */
+    u_char                *body;        /* kept whole */
+    size_t                 len;
+    size_t                 room;
+    ngx_chain_t           *in;          /* streamed, not yet taken */
+
+    unsigned               header:1;    /* a response header came */
+    unsigned               complete:1;  /* ... and the whole body */
+    unsigned               encoded:1;   /* a Content-Encoding */
+    unsigned               overflow:1;  /* more than limit bytes */
+    unsigned               mistyped:1;  /* another media type */
+    unsigned               unserved:1;  /* no internal location is there */
+    unsigned               fresh:1;     /* a cached answer is none */
+    unsigned               stale:1;     /* ... and this is one */
+    unsigned               cached:1;    /* the answer is nginx's copy */
+    unsigned               mismatch:1;  /* the hash is another one */
+    unsigned               two_ids:1;   /* several X-Request-ID */
+    unsigned               redirected:1;  /* X-Accel-Redirect or the like */
+    unsigned               stopped:1;   /* its bytes are dropped */
+    unsigned               active:1;    /* it has the connection's events */
+    unsigned               reading:1;   /* its stream handler is at work */
+    unsigned               cancelled:1;
+    unsigned               finished:1;
+};
+
+
+/*
+ * Asks.  The parent's write handler is run when the answer is there
+ * (finished).  NGX_OK and *s, or NGX_ERROR.
+ */
+ngx_int_t ngx_meshkit_subrequest_create(ngx_meshkit_open_t *open,
+    const ngx_meshkit_question_t *question, ngx_meshkit_subrequest_t **s);
+
+/* 200, whole, of the media type, not too long, encoded or redirected */
+ngx_uint_t ngx_meshkit_subrequest_is_good(const ngx_meshkit_subrequest_t *s);
+
+/*
+ * No more of it is wanted.  It ends at once, or, from within its own stream
+ * handler, as soon as nginx gets to it.
+ */
+void ngx_meshkit_subrequest_cancel(ngx_meshkit_subrequest_t *s);
+
+/* Its answer came from nginx's cache and is wrong: out of the cache. */
+void ngx_meshkit_subrequest_forget(ngx_meshkit_subrequest_t *s);
+
+/* Lets it read on after its stream handler had to leave bytes. */
+void ngx_meshkit_subrequest_wake(ngx_meshkit_subrequest_t *s);
+
+/*
+ * Frees it now if it is finished, else at the request's end.  Not from within
+ * its own handlers.
+ */
+void ngx_meshkit_subrequest_release(ngx_meshkit_subrequest_t *s);
+
+/* Cancels what runs and frees all; for the end of a request. */
+void ngx_meshkit_subrequest_cancel_all(ngx_meshkit_open_t *open);
+void ngx_meshkit_subrequest_release_all(ngx_meshkit_open_t *open);
+
+
+/* --- between the three files ---------------------------------------------- */
+
+
+/* the record of a request that is one of ours, else NULL */
+ngx_meshkit_subrequest_t *ngx_meshkit_subrequest_get(ngx_http_request_t *sr);
+
+/* lets nginx end it at its next chance; its bytes are dropped from now on */
+void ngx_meshkit_subrequest_stop(ngx_meshkit_subrequest_t *s);
+
+/* ngx_meshkit_question.c: gives a new subrequest what it is to be sent */
+ngx_int_t ngx_meshkit_question_put(ngx_meshkit_subrequest_t *s,
+    const ngx_meshkit_question_t *q);
+
+/* ngx_meshkit_filter.c: installs the filters that keep the answers inside */
+ngx_int_t ngx_meshkit_filter_init(ngx_conf_t *cf);
+
+/* the body filter behind ours: for plaintext on its way to the client */
+extern ngx_http_output_body_filter_pt  ngx_meshkit_next_body_filter;
+
+
+#endif /* NGX_MESHKIT_SUBREQUEST_H */
