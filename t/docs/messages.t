@@ -1,0 +1,189 @@
+# What docs/DIRECTIVES.md says that nginx -t says: each mistake is made, and
+# its message is the documented one, with file and line.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use lib 't/docs/lib';
+use Docs qw(text sections directives);
+use Meshkit::Nginx;
+use Meshkit::Vectors qw(keys_into);
+
+my $manual = text('docs/DIRECTIVES.md');
+my $sections = sections($manual, 2);
+my $t = Meshkit::Nginx->new;
+
+keys_into($t->dir . '/keys');
+$t->write('keys/open.pem', text('t/vectors/keys/alice.pem'), 0644);
+$t->write('keys/encrypted.pem', "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+          . "AAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", 0600);
+$t->write('keys/large', 'x' x 65537, 0600);
+$t->write('keys/empty.token', "# nothing\n", 0600);
+$t->write('keys/none.jwks', '{"keys":[]}');
+$t->write('keys/many.jwks', '{"keys":[' . join(',', ('{}') x 257) . ']}');
+$t->write('keys/private.jwks', '{"keys":[{"kty":"OKP","crv":"Ed25519",'
+          . '"x":"AA","d":"AA","identity":"a"}]}');
+delete $ENV{MESHKIT_TEST_NO_TOKEN};
+
+my %needs = (
+    metadata => 'meshkit_metadata /_m;',
+    gateway => 'meshkit_gateway /_g;',
+    identity => 'meshkit_identity alice %%DIR%%/keys/alice.pem;',
+    owners => 'meshkit_owners %%DIR%%/keys/owners.jwks;',
+);
+
+
+# nginx -t with this in the location, and all that it needs but for "less".
+sub said {
+    my ($text, $less) = @_;
+
+    my $all = join "\n", map { $needs{$_} }
+              grep { !defined $less || $_ ne $less } sort keys %needs;
+
+    return $t->test_config(<<"EOC");
+%%GLOBALS%%
+events { }
+http {
+    %%HTTP%%
+    server {
+        listen 127.0.0.1:%%PORT_front%%;
+        $all
+        location / {
+            meshkit_open cap;
+            $text
+        }
+    }
+}
+EOC
+}
+
+
+my ($code, $output) = said('');
+is($code, 0, 'the configuration without a mistake loads') or diag($output);
+
+my $keys = '%%DIR%%/keys';
+
+# directive, what stands in the location, what is left out, the level, and
+# the message; 1 where a document has another word in its place
+my @mistakes = (
+    [ meshkit_open => '', 'metadata', 'emerg',
+      '"meshkit_open" needs "meshkit_metadata <internal prefix>;"' ],
+    [ meshkit_open => '', 'gateway', 'emerg',
+      'needs at least one "meshkit_gateway <internal prefix>;"' ],
+    [ meshkit_open => '', 'identity', 'emerg',
+      'needs at least one "meshkit_identity <id> <key.pem>;"' ],
+    [ meshkit_open => "meshkit_identity alice $keys/alice.pem; "
+                      . "meshkit_identity bob $keys/bob.pem;", undef, 'emerg',
+      'needs "meshkit_as <id or variables>;", since there are several '
+      . 'identities' ],
+    [ meshkit_open => '', 'owners', 'emerg',
+      'needs "meshkit_owners <jwks file>;": whose capsules are served' ],
+    [ meshkit_open => 'meshkit_read_ahead 65;', undef, 'emerg',
+      'needs a "meshkit_read_ahead" of 1 to 64 blocks' ],
+    [ meshkit_deadline => 'meshkit_deadline 0;', undef, 'emerg',
+      'needs a "meshkit_deadline" above 0' ],
+    [ meshkit_metadata => 'meshkit_metadata metadata;', undef, 'emerg',
+      '"metadata" is not a path: name an internal location, as '
+      . '"/_meshkit/metadata"' ],
+    [ meshkit_metadata => 'meshkit_metadata /m x;', undef, 'emerg',
+      'invalid parameter "x", expected "token_file=" or "token_env="' ],
+    [ meshkit_metadata => "meshkit_metadata /m token_file=$keys/nothing;",
+      undef, 'emerg', 'cannot open' ],
+    [ meshkit_metadata => "meshkit_metadata /m token_file=$keys/empty.token;",
+      undef, 'emerg', 'does not hold a bearer token on a line of its own' ],
+    [ meshkit_metadata => 'meshkit_metadata /m '
+                          . 'token_env=MESHKIT_TEST_NO_TOKEN;',
+      undef, 'emerg', 'the environment variable "NAME" does not hold a '
+      . 'bearer token', MESHKIT_TEST_NO_TOKEN => 'NAME' ],
+    [ meshkit_policy => 'meshkit_policy /p x;', undef, 'emerg',
+      'invalid parameter "x", expected "format=authzen", "format=lit", '
+      . '"token_file=" or "token_env="' ],
+    [ meshkit_gateway => 'meshkit_gateway /g x;', undef, 'emerg',
+      'invalid parameter "x", expected "auto", "car", "raw", "token_file=" '
+      . 'or "token_env="' ],
+    [ meshkit_gateway => 'meshkit_gateway /g; ' x 33, undef, 'emerg',
+      'stands here more than 32 times' ],
+    [ meshkit_identity => "meshkit_identity a/b $keys/alice.pem;", undef,
+      'emerg', 'is not an identity: 1 to 128 bytes of UTF-8 without control '
+      . 'characters and / \\ ? # %' ],
+    [ meshkit_identity => "meshkit_identity a $keys/large;", undef, 'emerg',
+      'is not a file of at most 65536 bytes' ],
+    [ meshkit_identity => "meshkit_identity a $keys/encrypted.pem;", undef,
+      'emerg', 'make one with "meshkitctl keygen"' ],
+    [ meshkit_identity => "meshkit_identity a $keys/owner-ed25519.pem;",
+      undef, 'emerg',
+      'is a signing key, an identity needs a P-256 or X25519 key' ],
+    [ meshkit_identity => "meshkit_identity a $keys/alice.pem; " x 2, undef,
+      'emerg', 'is there already, or there are more than 256 keys' ],
+    [ meshkit_identity => "meshkit_identity alice $keys/open.pem;", undef,
+      'warn',
+      'can be read by others than its owner, set its mode to 0600' ],
+    [ meshkit_action => 'meshkit_action x;', undef, 'emerg',
+      'invalid parameter "x", expected "open", "download" or a variable' ],
+    [ meshkit_owners => 'meshkit_owners insecure_any;', undef, 'warn',
+      '"meshkit_owners insecure_any": whoever can write a record decides '
+      . 'what is served here' ],
+    [ meshkit_owners => "meshkit_owners $keys/alice.pem;", undef, 'emerg',
+      'is not a JWK Set' ],
+    [ meshkit_owners => "meshkit_owners $keys/many.jwks;", undef, 'emerg',
+      'holds too many keys' ],
+    [ meshkit_owners => "meshkit_owners $keys/private.jwks;", undef, 'emerg',
+      'holds a private key where public ones belong' ],
+    [ meshkit_owners => "meshkit_owners $keys/none.jwks;", undef, 'emerg',
+      'holds no key that can verify and says whose it is' ],
+    [ meshkit_owners => "meshkit_owners $keys/owners.jwks;", undef, 'warn',
+      'are not used: they cannot verify, or have no member "identity"' ],
+);
+
+my %made;
+
+for my $mistake (@mistakes) {
+    my ($directive, $text, $less, $level, $message, $from, $to) = @$mistake;
+
+    my ($code, $output) = said($text, $less);
+    $output =~ s/\Q$from\E/$to/g if defined $from;
+
+    ok($code == ($level eq 'emerg' ? 1 : 0)
+       && $output =~ /\[$level\] .*\Q$message\E.* in \S+:\d+/
+       || $message =~ /^cannot open/ && $output =~ /\[emerg\] .*cannot open/,
+       "$directive: $message") or diag("exit $code: $output");
+
+    like($sections->{$directive}, qr/^    .*\Q$message\E/m,
+         "$directive: is documented");
+    $made{"$directive\n$_"} = 1
+        for grep { index($_, $message) >= 0 }
+            $sections->{$directive} =~ /^    (.+)$/mg;
+}
+
+
+# The other way round: what is documented was seen.
+for my $directive (sort keys %{ directives() }) {
+    while ($sections->{$directive}
+           =~ /^`nginx -t`:\n\n((?:    .+\n)+)/mg)
+    {
+        for my $message (map { s/^    //r } split /\n/, $1) {
+            ok($made{"$directive\n$message"}
+               || grep { /\n\Q$message\E$/ } keys %made,
+               "$directive: $message was seen");
+        }
+    }
+}
+
+# Where it may not stand twice.
+for my $name (qw(metadata policy owners as action subject deadline
+                 clock_skew max_size read_ahead open))
+{
+    my %value = (metadata => '/m', policy => '/p', as => 'alice',
+                 owners => "$keys/owners.jwks", action => 'open',
+                 open => 'cap');
+    my $line = "meshkit_$name " . ($value{$name} // '1') . ';';
+    my ($code, $output) = said($line x 2);
+
+    ok($code == 1 && $output =~ /"meshkit_$name" directive is duplicate/,
+       "meshkit_$name twice is refused") or diag($output);
+}
+
+$t->done;
+done_testing();

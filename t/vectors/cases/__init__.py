@@ -1,0 +1,1 @@
+"""What the committed vectors say, one file per subject."""

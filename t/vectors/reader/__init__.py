@@ -1,0 +1,1 @@
+"""A slow, strict reader: it holds the vectors against the contract."""
