@@ -7,6 +7,19 @@
 #include <string.h>
 
 
+const char *
+mk_checks_name(mk_check_t check)
+{
+    static const char *const  names[MK_CHECK_NUMBER] = {
+        "request", "denylist", "record", "signature", "time", "status",
+        "recipient", "action", "vault", "capability", "policy", "key",
+        "range", "content",
+    };
+
+    return (unsigned) check < MK_CHECK_NUMBER ? names[check] : "unknown";
+}
+
+
 static mk_status_t
 mk_checks_id(const mk_checks_facts_t *facts, const char **why)
 {
@@ -70,14 +83,32 @@ mk_checks_signature(const mk_checks_facts_t *facts, const char **why)
 }
 
 
+/* it is the capsule that was asked for, and its owner's */
+static mk_status_t
+mk_checks_origin(const mk_checks_facts_t *facts, mk_checks_found_t *found,
+    const char **why)
+{
+    mk_status_t  status;
+
+    (void) found;
+
+    status = mk_checks_id(facts, why);
+
+    return status == MK_OK ? mk_checks_signature(facts, why) : status;
+}
+
+
 /*
  * Times in a capsule are at least 0 and so is the skew: a difference of the
  * two cannot overflow, where a sum could.
  */
 static mk_status_t
-mk_checks_times(const mk_checks_facts_t *facts, const char **why)
+mk_checks_times(const mk_checks_facts_t *facts, mk_checks_found_t *found,
+    const char **why)
 {
     const mk_capsule_t  *capsule;
+
+    (void) found;
 
     capsule = facts->capsule;
 
@@ -96,8 +127,11 @@ mk_checks_times(const mk_checks_facts_t *facts, const char **why)
 
 
 static mk_status_t
-mk_checks_revoked(const mk_checks_facts_t *facts, const char **why)
+mk_checks_revoked(const mk_checks_facts_t *facts, mk_checks_found_t *found,
+    const char **why)
 {
+    (void) found;
+
     if (facts->capsule->revoked) {
         *why = "the record says revoked";
         return MK_SHARE_REVOKED;
@@ -191,44 +225,56 @@ mk_checks_size(const mk_checks_facts_t *facts, const char **why)
 }
 
 
+/* the action, and what the operator lets through at all */
+static mk_status_t
+mk_checks_limits(const mk_checks_facts_t *facts, mk_checks_found_t *found,
+    const char **why)
+{
+    mk_status_t  status;
+
+    (void) found;
+
+    status = mk_checks_action(facts, why);
+
+    return status == MK_OK ? mk_checks_size(facts, why) : status;
+}
+
+
 mk_status_t
 mk_checks_local(const mk_checks_facts_t *facts, mk_checks_found_t *found,
     const char **why)
 {
+    static const struct {
+        mk_check_t    check;
+        mk_status_t (*passes)(const mk_checks_facts_t *facts,
+                              mk_checks_found_t *found, const char **why);
+    } checks[] = {
+        { MK_CHECK_SIGNATURE, mk_checks_origin },
+        { MK_CHECK_TIME, mk_checks_times },
+        { MK_CHECK_STATUS, mk_checks_revoked },
+        { MK_CHECK_RECIPIENT, mk_checks_recipient },
+        { MK_CHECK_ACTION, mk_checks_limits },
+    };
+
+    size_t       i;
     mk_status_t  status;
 
     memset(found, 0, sizeof(*found));
     *why = NULL;
 
-    status = mk_checks_id(facts, why);
+    for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 
-    if (status == MK_OK) {
-        status = mk_checks_signature(facts, why);
+        status = checks[i].passes(facts, found, why);
+
+        if (status != MK_OK) {
+            memset(found, 0, sizeof(*found));
+            found->check = checks[i].check;
+
+            return status;
+        }
+
+        found->check = checks[i].check;
     }
 
-    if (status == MK_OK) {
-        status = mk_checks_times(facts, why);
-    }
-
-    if (status == MK_OK) {
-        status = mk_checks_revoked(facts, why);
-    }
-
-    if (status == MK_OK) {
-        status = mk_checks_recipient(facts, found, why);
-    }
-
-    if (status == MK_OK) {
-        status = mk_checks_action(facts, why);
-    }
-
-    if (status == MK_OK) {
-        status = mk_checks_size(facts, why);
-    }
-
-    if (status != MK_OK) {
-        memset(found, 0, sizeof(*found));
-    }
-
-    return status;
+    return MK_OK;
 }

@@ -13,6 +13,33 @@
 #include "mk_keyring.h"
 
 
+/*
+ * Every check of an open, in its order.  An open stands at one of them: those
+ * before it passed or did not apply, those behind it were not looked at.
+ */
+typedef enum {
+    MK_CHECK_REQUEST = 0,       /* address, identity, action, as asked */
+    MK_CHECK_DENYLIST,
+    MK_CHECK_RECORD,            /* the metadata service's answer */
+    MK_CHECK_SIGNATURE,         /* id, profile, the owner's signature */
+    MK_CHECK_TIME,              /* nbf, exp */
+    MK_CHECK_STATUS,            /* revoked */
+    MK_CHECK_RECIPIENT,         /* the identity's key, its wrap */
+    MK_CHECK_ACTION,            /* allowDownload, the operator's limit */
+    MK_CHECK_VAULT,
+    MK_CHECK_CAPABILITY,
+    MK_CHECK_POLICY,
+    MK_CHECK_KEY,               /* the wrap opens, the FLOE header fits */
+    MK_CHECK_RANGE,             /* what of it was asked for */
+    MK_CHECK_CONTENT,           /* CID, size, tags: to the last byte */
+    MK_CHECK_NUMBER
+} mk_check_t;
+
+
+/* a check's word, as audit lines and documents have it */
+const char *mk_checks_name(mk_check_t check);
+
+
 /* What is known before anybody else is asked.  Borrowed. */
 typedef struct {
     const mk_capsule_t  *capsule;
@@ -30,6 +57,7 @@ typedef struct {
 
 /* What the checks found on the way: the key and the wrap that fits it. */
 typedef struct {
+    mk_check_t        check;    /* that refused; if none did, the last one */
     const mk_key_t   *key;
     const mk_wrap_t  *wrap;
 } mk_checks_found_t;
@@ -37,8 +65,9 @@ typedef struct {
 
 /*
  * id, signature; nbf, exp; revoked; identity, wrap; action; size.  MK_OK and
- * *found, or the first refusal with *found zeroed and *why a static phrase
- * for the log.  An owners of NULL without insecure_any_owner refuses.
+ * *found, or the first refusal with found->check set, the rest of *found
+ * zeroed and *why a static phrase for the log.  An owners of NULL without
+ * insecure_any_owner refuses.
  */
 mk_status_t mk_checks_local(const mk_checks_facts_t *facts,
     mk_checks_found_t *found, const char **why);

@@ -54,6 +54,13 @@ ngx_int_t ngx_meshkit_keys_read_token(ngx_conf_t *cf, const ngx_str_t *file,
 ngx_int_t ngx_meshkit_keys_read_token_env(ngx_conf_t *cf,
     const ngx_str_t *name, mk_secret_t **token);
 
+/*
+ * The key of all token references: made with the first configuration, kept
+ * over reloads, the same in all workers.  NULL: none could be made, and then
+ * the configuration is refused.
+ */
+const mk_secret_t *ngx_meshkit_keys_token_ref(void);
+
 /* in a worker: its memory is not for other processes of its user */
 ngx_int_t ngx_meshkit_keys_protect(ngx_cycle_t *cycle);
 

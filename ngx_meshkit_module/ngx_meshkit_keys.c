@@ -403,6 +403,21 @@ ngx_meshkit_keys_read_token_env(ngx_conf_t *cf, const ngx_str_t *name,
 }
 
 
+const mk_secret_t *
+ngx_meshkit_keys_token_ref(void)
+{
+    /* held to the end: a log line stays comparable over reloads */
+
+    static mk_secret_t  *key;
+
+    if (key == NULL) {
+        key = mk_token_ref_key();
+    }
+
+    return key;
+}
+
+
 /*
  * nginx makes its workers dumpable; another process of the same user could
  * then read the keys from /proc/PID/mem.

@@ -19,6 +19,7 @@
 #include "mk_decision.h"
 #include "mk_opener.h"
 #include "mk_range.h"
+#include "mk_token_ref.h"
 
 
 /* for the log, where the stored file begins with "EMSH" */
@@ -119,6 +120,7 @@ struct ngx_meshkit_open_s {
     ngx_http_request_t            *request;
     const ngx_meshkit_loc_conf_t  *conf;
     ngx_meshkit_step_t             step;
+    mk_check_t                     check;       /* where it stands */
     ngx_event_t                    deadline;
     ngx_event_t                    client;      /* waits for the client */
     off_t                          sent;        /* as that was set */
@@ -134,6 +136,8 @@ struct ngx_meshkit_open_s {
     ngx_meshkit_subrequest_t      *asked;       /* metadata or policy */
     ngx_msec_t                     policy_start;
     ngx_msec_t                     policy_ms;
+
+    char                           token_ref[MK_TOKEN_REF + 1];
 
     mk_capsule_t                  *capsule;
     mk_checks_found_t              found;
@@ -200,6 +204,20 @@ void ngx_meshkit_open_too_late(ngx_event_t *ev);
 void ngx_meshkit_open_decide(ngx_meshkit_open_t *open, mk_status_t outcome,
     const char *why);
 void ngx_meshkit_open_resume(ngx_http_request_t *r);
+
+/*
+ * For the files that ask a service: ask puts the question (GET, or POST where
+ * there is a body) and open->asked is the answer; unwrap goes on when
+ * everybody agreed.
+ */
+ngx_int_t ngx_meshkit_open_ask(ngx_meshkit_open_t *open,
+    const ngx_meshkit_service_t *service, const ngx_str_t *path,
+    const ngx_str_t *body);
+void ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open);
+
+/* ngx_meshkit_policy.c */
+void ngx_meshkit_policy_ask(ngx_meshkit_open_t *open);
+void ngx_meshkit_policy_read(ngx_meshkit_open_t *open);
 
 /*
  * ngx_meshkit_stream.c: authentic plaintext, as the client takes it; watch

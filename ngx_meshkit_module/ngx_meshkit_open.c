@@ -167,7 +167,7 @@ ngx_meshkit_open_too_late(ngx_event_t *ev)
 /* --- what is asked -------------------------------------------------------- */
 
 
-static ngx_int_t
+ngx_int_t
 ngx_meshkit_open_ask(ngx_meshkit_open_t *open,
     const ngx_meshkit_service_t *service, const ngx_str_t *path,
     const ngx_str_t *body)
@@ -206,6 +206,7 @@ ngx_meshkit_open_ask_metadata(ngx_meshkit_open_t *open)
     ngx_str_t   str;
 
     open->step = NGX_MESHKIT_METADATA;
+    open->check = MK_CHECK_RECORD;
 
     str.data = path;
     str.len = ngx_sprintf(path, "/v1/capsules/%V", &open->id) - path;
@@ -218,65 +219,6 @@ ngx_meshkit_open_ask_metadata(ngx_meshkit_open_t *open)
 }
 
 
-static void
-ngx_meshkit_open_ask_policy(ngx_meshkit_open_t *open)
-{
-    char                          *body;
-    size_t                         len;
-    ngx_str_t                      path, str;
-    mk_status_t                    status;
-    mk_decision_facts_t            facts;
-    const ngx_meshkit_loc_conf_t  *conf;
-
-    conf = open->conf;
-
-    if (conf->policy == NULL) {
-        ngx_meshkit_open_decide(open, MK_POLICY_PROVIDER_REQUIRED,
-                                "no meshkit_policy is set");
-        return;
-    }
-
-    if (conf->subject != NULL && open->subject.len == 0) {
-
-        /* else the question would be whether the gateway itself may */
-
-        ngx_meshkit_open_decide(open, MK_POLICY_DENIED,
-                                "meshkit_subject is empty");
-        return;
-    }
-
-    ngx_memzero(&facts, sizeof(mk_decision_facts_t));
-
-    facts.capsule = open->capsule;
-    facts.subject = ngx_meshkit_bytes(&open->subject);
-    facts.identity = ngx_meshkit_bytes(&open->identity);
-    facts.action = open->action;
-    facts.request_id = ngx_meshkit_bytes(&open->request_id);
-    facts.ip = ngx_meshkit_bytes(&open->request->connection->addr_text);
-    facts.now = ngx_time();
-
-    status = mk_decision_request(conf->policy_format, &facts, &body, &len);
-    if (status != MK_OK) {
-        ngx_meshkit_open_decide(open, status, "the question cannot be put");
-        return;
-    }
-
-    open->step = NGX_MESHKIT_POLICY;
-    open->policy_asked = 1;
-    open->policy_start = ngx_current_msec;
-
-    ngx_str_null(&path);
-    str.data = (u_char *) body;
-    str.len = len;
-
-    if (ngx_meshkit_open_ask(open, conf->policy, &path, &str) != NGX_OK) {
-        ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR, "no subrequest");
-    }
-
-    free(body);
-}
-
-
 /* --- what came back ------------------------------------------------------- */
 
 
@@ -284,7 +226,7 @@ ngx_meshkit_open_ask_policy(ngx_meshkit_open_t *open)
  * The header of the file, the size and the key fit; or the story ends.  The
  * data key is on loan to the opener's creation only.
  */
-static void
+void
 ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
 {
     ngx_uint_t           whole;
@@ -293,6 +235,7 @@ ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
     const mk_capsule_t  *capsule;
 
     capsule = open->capsule;
+    open->check = MK_CHECK_KEY;
 
     status = mk_capsule_unwrap(capsule, open->found.wrap, open->found.key,
                                &data_key);
@@ -308,6 +251,7 @@ ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
     status = ngx_meshkit_condition_read(open);
 
     if (status != MK_OK) {
+        open->check = MK_CHECK_RANGE;
         mk_secret_free(data_key);
         ngx_meshkit_open_decide(open, status, "the range is outside the file");
         return;
@@ -327,12 +271,15 @@ ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
         return;
     }
 
+    open->check = MK_CHECK_RANGE;
+
     if (open->request->method == NGX_HTTP_HEAD || open->unchanged) {
         ngx_meshkit_open_decide(open, MK_OK, NULL);
         return;
     }
 
     open->step = NGX_MESHKIT_FETCH;
+    open->check = MK_CHECK_CONTENT;
 
     if (ngx_meshkit_fetch_create(open) != NGX_OK
         || (whole && ngx_meshkit_spool_create(open) != NGX_OK))
@@ -358,6 +305,7 @@ ngx_meshkit_open_unbuilt(ngx_meshkit_open_t *open)
     capsule = open->capsule;
 
     if (capsule->vault_id.len > 0) {
+        open->check = MK_CHECK_VAULT;
         open->why = "vaults are not served by this release";
         return MK_VAULT_PROVIDER_ERROR;
     }
@@ -366,6 +314,7 @@ ngx_meshkit_open_unbuilt(ngx_meshkit_open_t *open)
         && (open->action == MK_ACTION_DOWNLOAD ? capsule->capability_download
                                                : capsule->capability_open))
     {
+        open->check = MK_CHECK_CAPABILITY;
         open->why = "capability tokens are not served by this release";
         return MK_CAPABILITY_REQUIRED;
     }
@@ -397,6 +346,7 @@ ngx_meshkit_open_check(ngx_meshkit_open_t *open)
     facts.max_size = (uint64_t) conf->max_size;
 
     status = mk_checks_local(&facts, &open->found, &open->why);
+    open->check = open->found.check;
 
     if (status == MK_OK) {
         open->accepted = 1;
@@ -409,24 +359,11 @@ ngx_meshkit_open_check(ngx_meshkit_open_t *open)
     }
 
     if (open->capsule->policy_id.len > 0) {
-        ngx_meshkit_open_ask_policy(open);
+        ngx_meshkit_policy_ask(open);
         return;
     }
 
     ngx_meshkit_open_unwrap(open);
-}
-
-
-static const char *
-ngx_meshkit_open_bad_answer(const ngx_meshkit_subrequest_t *s)
-{
-    return s->unserved ? "no internal location serves it"
-           : s->redirected ? "the answer redirects inside this server"
-           : s->status == 0 ? "no answer"
-           : s->status != NGX_HTTP_OK ? "the HTTP status is not 200"
-           : s->stale ? "the answer comes from a cache: proxy_cache off there"
-           : s->overflow ? "the answer is too large"
-           : "the answer is cut short or encoded";
 }
 
 
@@ -445,7 +382,7 @@ ngx_meshkit_open_read_record(ngx_meshkit_open_t *open)
 
     if (!ngx_meshkit_subrequest_is_good(s)) {
         ngx_meshkit_open_decide(open, MK_METADATA_PROVIDER_ERROR,
-                                ngx_meshkit_open_bad_answer(s));
+                                ngx_meshkit_subrequest_fault(s));
         return;
     }
 
@@ -463,48 +400,6 @@ ngx_meshkit_open_read_record(ngx_meshkit_open_t *open)
     }
 
     ngx_meshkit_open_check(open);
-}
-
-
-static void
-ngx_meshkit_open_read_decision(ngx_meshkit_open_t *open)
-{
-    mk_status_t                status;
-    const char                *why;
-    mk_decision_answer_t       answer;
-    ngx_meshkit_subrequest_t  *s;
-
-    s = open->asked;
-
-    open->policy_ms = ngx_current_msec - open->policy_start;
-
-    ngx_memzero(&answer, sizeof(mk_decision_answer_t));
-
-    answer.http = (int) s->status;
-    answer.complete = ngx_meshkit_subrequest_is_good(s);
-    answer.media_type = ngx_meshkit_bytes(&s->content_type);
-    answer.body = ngx_meshkit_bytes_of(s->body, s->len);
-    answer.request_id = ngx_meshkit_bytes(&s->request_id);
-    answer.request_id_sent = ngx_meshkit_bytes(&open->request_id);
-
-    if (!ngx_meshkit_subrequest_is_good(s) || s->two_ids) {
-        status = MK_POLICY_PROVIDER_ERROR;
-        why = s->two_ids ? "it echoes no single X-Request-ID"
-                         : ngx_meshkit_open_bad_answer(s);
-
-    } else {
-        status = mk_decision_read(open->conf->policy_format, &answer, &why);
-    }
-
-    ngx_meshkit_subrequest_release(s);
-    open->asked = NULL;
-
-    if (status != MK_OK) {
-        ngx_meshkit_open_decide(open, status, why);
-        return;
-    }
-
-    ngx_meshkit_open_unwrap(open);
 }
 
 
@@ -543,7 +438,7 @@ ngx_meshkit_open_step(ngx_meshkit_open_t *open)
 
     case NGX_MESHKIT_POLICY:
         if (open->asked != NULL && open->asked->finished) {
-            ngx_meshkit_open_read_decision(open);
+            ngx_meshkit_policy_read(open);
         }
         break;
 

@@ -248,6 +248,19 @@ ngx_meshkit_subrequest_is_good(const ngx_meshkit_subrequest_t *s)
 }
 
 
+const char *
+ngx_meshkit_subrequest_fault(const ngx_meshkit_subrequest_t *s)
+{
+    return s->unserved ? "no internal location serves it"
+           : s->redirected ? "the answer redirects inside this server"
+           : s->status == 0 ? "no answer"
+           : s->status != NGX_HTTP_OK ? "the HTTP status is not 200"
+           : s->stale ? "the answer comes from a cache: proxy_cache off there"
+           : s->overflow ? "the answer is too large"
+           : "the answer is cut short or encoded";
+}
+
+
 /*
  * nginx's own path for a failed upstream: whatever is still to come is not
  * read, the connection is not reused and nothing is cached, not even where

@@ -93,6 +93,9 @@ ngx_int_t ngx_meshkit_subrequest_create(ngx_meshkit_open_t *open,
 /* 200, whole, of the media type, not too long, encoded or redirected */
 ngx_uint_t ngx_meshkit_subrequest_is_good(const ngx_meshkit_subrequest_t *s);
 
+/* why it is not, for the log */
+const char *ngx_meshkit_subrequest_fault(const ngx_meshkit_subrequest_t *s);
+
 /*
  * No more of it is wanted.  It ends at once, or, from within its own stream
  * handler, as soon as nginx gets to it.

@@ -125,13 +125,13 @@ ngx_meshkit_variable_policy_ms(ngx_meshkit_open_t *open, ngx_str_t *value)
 }
 
 
-/* no token opens anything in this release, so there is none to refer to */
 static ngx_int_t
 ngx_meshkit_variable_token_ref(ngx_meshkit_open_t *open, ngx_str_t *value)
 {
-    ngx_str_null(value);
+    value->data = (u_char *) open->token_ref;
+    value->len = ngx_strlen(open->token_ref);
 
-    return NGX_DECLINED;
+    return value->len > 0 ? NGX_OK : NGX_DECLINED;
 }
 
 
