@@ -3,17 +3,11 @@
  */
 
 #include "mk_decision.h"
+#include "mk_time.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-
-/* room for "9999-12-31T23:59:59Z"; RFC 3339 has no later year */
-#define MK_DECISION_TIME      32
-#define MK_DECISION_TIME_MAX  INT64_C(253402300799)
-
-#define MK_DECISION_DAY       86400
 
 /* of a media type whose syntax is JSON (RFC 6839) */
 #define MK_DECISION_SUFFIX      "+json"
@@ -79,65 +73,17 @@ mk_decision_capability(json_t *object, const mk_decision_facts_t *facts,
 }
 
 
-static unsigned
-mk_decision_days_of_year(unsigned year)
-{
-    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 366 : 365;
-}
-
-
-/*
- * The date that is so many days after 1970-01-01.  Counting is enough: the
- * C library's calendar knows time zones, which have no place here.
- */
-static void
-mk_decision_date(unsigned days, unsigned *year, unsigned *month,
-    unsigned *day)
-{
-    unsigned  len;
-
-    static const unsigned char  lengths[] = {
-        31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
-    };
-
-    *year = 1970;
-
-    while (days >= mk_decision_days_of_year(*year)) {
-        days -= mk_decision_days_of_year(*year);
-        (*year)++;
-    }
-
-    for (*month = 1; /* void */ ; (*month)++) {
-        len = lengths[*month - 1];
-
-        if (*month == 2) {
-            len += mk_decision_days_of_year(*year) - 365;
-        }
-
-        if (days < len) {
-            break;
-        }
-
-        days -= len;
-    }
-
-    *day = days + 1;
-}
-
-
 static void
 mk_decision_time(json_t *object, int64_t now, int *failed)
 {
-    char      text[MK_DECISION_TIME];
-    unsigned  seconds, year, month, day;
+    char  text[MK_TIME_TEXT + 1];
 
-    mk_decision_date((unsigned) (now / MK_DECISION_DAY), &year, &month, &day);
-    seconds = (unsigned) (now % MK_DECISION_DAY);
+    if (!mk_time_print(now, text)) {
+        *failed = 1;
+        return;
+    }
 
-    snprintf(text, sizeof(text), "%04u-%02u-%02uT%02u:%02u:%02uZ",
-             year, month, day, seconds / 3600, seconds / 60 % 60,
-             seconds % 60);
-
+    memcpy(text + MK_TIME_TEXT - 1, "Z", sizeof("Z"));
     mk_json_set(object, "time", json_string(text), failed);
 }
 
@@ -238,7 +184,7 @@ mk_decision_lit(const mk_decision_facts_t *facts, int *failed)
 static int
 mk_decision_can_be_said(const mk_decision_facts_t *facts)
 {
-    return facts->now >= 0 && facts->now <= MK_DECISION_TIME_MAX
+    return facts->now >= 0 && facts->now <= MK_TIME_MAX
            && mk_name_is_utf8(facts->subject)
            && mk_name_is_utf8(facts->identity)
            && mk_name_is_utf8(facts->request_id)

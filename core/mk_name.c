@@ -7,9 +7,6 @@
 
 #define MK_NAME_PAYLOAD_ID_MAX  64
 
-/* returned for bytes that are no character */
-#define MK_NAME_NONE  0
-
 
 static int
 mk_name_is_token(mk_bytes_t text, size_t max)
@@ -35,11 +32,7 @@ mk_name_is_token(mk_bytes_t text, size_t max)
 }
 
 
-/*
- * How many bytes (1 to 4) the first character of the text takes, and which
- * one it is; MK_NAME_NONE if it is not well-formed.  RFC 3629, section 4.
- */
-static size_t
+size_t
 mk_name_char(const uint8_t *data, size_t len, uint32_t *point)
 {
     size_t    i, n;

@@ -11,7 +11,10 @@
 #include "mk_bytes.h"
 
 
-#define MK_NAME_MAX  128
+#define MK_NAME_MAX   128
+
+/* bytes that are no character */
+#define MK_NAME_NONE  0
 
 
 /* capsule id, jti: [A-Za-z0-9_-]{1,128} */
@@ -34,6 +37,13 @@ int mk_name_is_text(mk_bytes_t text, size_t max);
 
 /* 1 if text is well-formed UTF-8 (RFC 3629) */
 int mk_name_is_utf8(mk_bytes_t text);
+
+/*
+ * How many bytes (1 to 4) the first character of data takes, and which one
+ * it is; MK_NAME_NONE if it is not well-formed (RFC 3629, section 4), and
+ * then *point says nothing.  len is at least 1.
+ */
+size_t mk_name_char(const uint8_t *data, size_t len, uint32_t *point);
 
 
 #endif /* MK_NAME_H */
