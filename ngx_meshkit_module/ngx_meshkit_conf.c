@@ -268,6 +268,7 @@ ngx_meshkit_conf_create(ngx_conf_t *cf)
     mlcf->read_ahead = NGX_CONF_UNSET;
     mlcf->min_rate = NGX_CONF_UNSET_SIZE;
     mlcf->release = NGX_CONF_UNSET_UINT;
+    mlcf->audit = NGX_CONF_UNSET_PTR;
 
     return mlcf;
 }
@@ -339,6 +340,7 @@ ngx_meshkit_conf_merge(ngx_conf_t *cf, void *parent, void *child)
                               NGX_MESHKIT_MIN_RATE);
     ngx_conf_merge_uint_value(conf->release, prev->release,
                               NGX_MESHKIT_RELEASE_SEGMENT);
+    ngx_conf_merge_ptr_value(conf->audit, prev->audit, NULL);
 
     return conf->open == NULL ? NGX_CONF_OK
                               : ngx_meshkit_conf_check(cf, conf);

@@ -35,6 +35,10 @@ char *ngx_meshkit_services_gateway(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 
+/* ngx_meshkit_audit.c */
+char *ngx_meshkit_audit_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
 /*
  * ngx_meshkit_keys.c: reads what the files hold, in the master, as the
  * configuration is read.  Each frees what it made by a cleanup of cf->pool

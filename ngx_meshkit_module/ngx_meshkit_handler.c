@@ -226,6 +226,7 @@ ngx_meshkit_handler(ngx_http_request_t *r)
 
     rc = ngx_meshkit_handler_read_address(open);
     if (rc == NGX_ERROR) {
+        ngx_meshkit_audit_refuse(open);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -124,13 +124,31 @@ static ngx_command_t  ngx_meshkit_commands[] = {
       offsetof(ngx_meshkit_loc_conf_t, release),
       ngx_meshkit_releases },
 
+    { ngx_string("meshkit_audit_log"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_meshkit_audit_log,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
 
+static ngx_int_t
+ngx_meshkit_module_init(ngx_conf_t *cf)
+{
+    if (ngx_meshkit_filter_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_meshkit_audit_init(cf);
+}
+
+
 static ngx_http_module_t  ngx_meshkit_module_ctx = {
     ngx_meshkit_variables_add,              /* preconfiguration */
-    ngx_meshkit_filter_init,            /* postconfiguration */
+    ngx_meshkit_module_init,                /* postconfiguration */
 
     ngx_meshkit_conf_create_main,           /* create main configuration */
     NULL,                                   /* init main configuration */

@@ -13,6 +13,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "mk_audit.h"
 #include "mk_car.h"
 #include "mk_capsule.h"
 #include "mk_checks.h"
@@ -24,6 +25,9 @@
 
 /* for the log, where the stored file begins with "EMSH" */
 #define NGX_MESHKIT_LEGACY          "an older password blob (EMSH)"
+
+/* for the log, where an allowed open is not served */
+#define NGX_MESHKIT_UNAUDITED       "the audit log cannot be written"
 
 /* bytes that are kept of a JSON answer: one more than mk_json takes */
 #define NGX_MESHKIT_ANSWER_MAX      (MK_JSON_MAX + 1)
@@ -52,6 +56,7 @@ typedef enum {
 
 
 typedef struct ngx_meshkit_health_s  ngx_meshkit_health_t;
+typedef struct ngx_meshkit_audit_s   ngx_meshkit_audit_t;
 
 
 /* A service behind an internal location. */
@@ -94,6 +99,7 @@ typedef struct {
     ngx_int_t                  read_ahead;
     size_t                     min_rate;    /* bytes per second; 0: off */
     ngx_uint_t                 release;
+    ngx_meshkit_audit_t       *audit;       /* NULL: off */
 
     ngx_str_t                  file;        /* where meshkit_open stands */
     ngx_uint_t                 line;
@@ -168,6 +174,8 @@ struct ngx_meshkit_open_s {
     unsigned                       yielded:1;   /* other requests go first */
     unsigned                       unchanged:1; /* the client has it: 304 */
     unsigned                       client_gone:1;
+    unsigned                       audited:1;   /* the decision was */
+    unsigned                       allowed:1;   /* ... and it was a yes */
 };
 
 
@@ -250,6 +258,15 @@ ngx_int_t ngx_meshkit_condition_etag(ngx_meshkit_open_t *open,
 ngx_int_t ngx_meshkit_answer_header(ngx_meshkit_open_t *open);
 ngx_int_t ngx_meshkit_answer_problem(ngx_meshkit_open_t *open);
 const char *ngx_meshkit_answer_suggestion(const ngx_meshkit_open_t *open);
+
+/*
+ * ngx_meshkit_audit.c: lines of the audit log.  allow comes before the header
+ * of what is opened (NGX_ERROR: it cannot be noted and must not be served),
+ * refuse before a refusal; the rest is written in the log phase.
+ */
+ngx_int_t ngx_meshkit_audit_allow(ngx_meshkit_open_t *open);
+void ngx_meshkit_audit_refuse(ngx_meshkit_open_t *open);
+ngx_int_t ngx_meshkit_audit_init(ngx_conf_t *cf);
 
 /* ngx_meshkit_variables.c */
 ngx_int_t ngx_meshkit_variables_add(ngx_conf_t *cf);

@@ -102,9 +102,17 @@ ngx_meshkit_open_end(ngx_meshkit_open_t *open)
         return;
     }
 
+    if (open->outcome == MK_OK && !open->begun
+        && ngx_meshkit_audit_allow(open) != NGX_OK)
+    {
+        open->outcome = MK_INTERNAL_ERROR;
+        open->why = NGX_MESHKIT_UNAUDITED;
+    }
+
     if (open->outcome != MK_OK) {
 
         ngx_meshkit_open_log(open);
+        ngx_meshkit_audit_refuse(open);
 
         /*
          * behind the header the only honest end is one that the client can

@@ -115,6 +115,12 @@ ngx_meshkit_stream_piece(ngx_meshkit_open_t *open, ngx_chain_t *cl)
 
     b->flush = 1;
 
+    if (!open->begun && ngx_meshkit_audit_allow(open) != NGX_OK) {
+        ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR,
+                                NGX_MESHKIT_UNAUDITED);
+        return 0;
+    }
+
     if (!open->begun
         && ngx_meshkit_answer_header(open) != NGX_OK)
     {

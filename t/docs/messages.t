@@ -135,6 +135,11 @@ my @mistakes = (
       'holds no key that can verify and says whose it is' ],
     [ meshkit_owners => "meshkit_owners $keys/owners.jwks;", undef, 'warn',
       'are not used: they cannot verify, or have no member "identity"' ],
+    [ meshkit_audit_log => 'meshkit_audit_log /no/such/audit.log;', undef,
+      'emerg', '"DIRECTORY" is no directory, make it for the audit log, or '
+      . 'name another one', '/no/such/' => 'DIRECTORY' ],
+    [ meshkit_audit_log => 'meshkit_audit_log logs/$host.log;', undef,
+      'emerg', '"meshkit_audit_log" directive takes no variables' ],
 );
 
 my %made;
@@ -173,11 +178,11 @@ for my $directive (sort keys %{ directives() }) {
 
 # Where it may not stand twice.
 for my $name (qw(metadata policy owners as action subject deadline
-                 clock_skew max_size read_ahead open))
+                 clock_skew max_size read_ahead open audit_log))
 {
     my %value = (metadata => '/m', policy => '/p', as => 'alice',
                  owners => "$keys/owners.jwks", action => 'open',
-                 open => 'cap');
+                 open => 'cap', audit_log => 'off');
     my $line = "meshkit_$name " . ($value{$name} // '1') . ';';
     my ($code, $output) = said($line x 2);
 
