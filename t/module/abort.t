@@ -10,7 +10,7 @@ use Meshkit::Edge;
 use Meshkit::Http2;
 
 my $e = Meshkit::Edge->new(gateways => 1, text => {
-    gateway => 'proxy_read_timeout 300ms;',
+    gateway => 'proxy_read_timeout 1s;',
     http => 'meshkit_read_ahead 1;',
 });
 
@@ -27,7 +27,7 @@ my %faults = (
                                into => 20 ],
     'a reset' => [ 'reset', 'provider_request_failed', into => 20 ],
     'silence' => [ 'stall', 'provider_request_failed', into => 20,
-                   seconds => 2 ],
+                   seconds => 20 ],
 );
 
 
@@ -121,10 +121,10 @@ for my $form (qw(car raw)) {
     my @ids = map { $h->send(path => "/car/$_->{id}") }
               $small, $share, $small;
 
-    $h->receive(5, sub { 3 == grep { $_->{ended} || defined $_->{reset} }
+    $h->receive(20, sub { 3 == grep { $_->{ended} || defined $_->{reset} }
                               map { $h->stream($_) } @ids });
     push @ids, $h->send(path => "/car/$small->{id}");
-    $h->receive(5, sub { $h->stream($ids[3])->{ended} });
+    $h->receive(20, sub { $h->stream($ids[3])->{ended} });
 
     my @streams = map { $h->stream($_) } @ids;
 

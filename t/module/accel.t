@@ -158,7 +158,7 @@ for my $form (qw(car raw auto)) {
     }
 
     $e->gateway(0)->mode('x_accel_others');
-    my $r = $e->get("/one/$form/$plain->{id}", timeout => 5);
+    my $r = $e->get("/one/$form/$plain->{id}", timeout => 20);
     is($e->outcome($r, $plain), '200 ok',
        "gateway, X-Accel-Limit-Rate and the like, $form");
     $e->heal;

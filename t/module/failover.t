@@ -10,7 +10,7 @@ use Meshkit::Edge;
 
 my $e = Meshkit::Edge->new(gateways => 3, accel => 1, alone => 1,
                            fresh => 400, text => {
-    gateway => "proxy_read_timeout 300ms;\nproxy_connect_timeout 300ms;",
+    gateway => "proxy_read_timeout 1s;\nproxy_connect_timeout 5s;",
     server => 'location /secret/ { internal; alias %%DIR%%/html/; }',
     http => 'meshkit_read_ahead 2;',
 });
@@ -39,7 +39,7 @@ my @faults = (
       '504 provider_request_failed' ],
     [ 'a connection reset', 'reset', { into => 20 },
       '504 provider_request_failed' ],
-    [ 'silence', 'stall', { into => 20, seconds => 2 },
+    [ 'silence', 'stall', { into => 20, seconds => 20 },
       '504 provider_request_failed' ],
     [ 'a clean end', 'missing', {}, undef, 'car' ],
     [ 'a clean end within a block', 'cut', { into => 20 }, undef ],
@@ -80,7 +80,7 @@ my @whole = (
     [ 'no HTTP', 'garbage', {}, '504 provider_request_failed' ],
     [ 'a reset before the header', 'reset', { at => -1 },
       '504 provider_request_failed' ],
-    [ 'silence before the header', 'stall', { at => -1, seconds => 2 },
+    [ 'silence before the header', 'stall', { at => -1, seconds => 20 },
       '504 provider_request_failed' ],
     [ 'X-Accel-Redirect', 'x_accel', { to => '/secret/accel.txt' },
       '504 provider_request_failed' ],
@@ -108,7 +108,7 @@ sub saved {
         $e->heal;
         break_it($bad[$_], $fault, %args) for 0 .. $n - 1;
 
-        my $r = $e->get($e->fresh("/$form/$share->{id}"), timeout => 8);
+        my $r = $e->get($e->fresh("/$form/$share->{id}"), timeout => 30);
         my $log = $e->log($r);
 
         is($e->outcome($r, $share), '200 ok', "$name, $n gateways, $form");
@@ -125,7 +125,7 @@ sub alone {
 
     break_it($bad[0], $fault, %args);
 
-    my $r = $e->get($e->fresh("/one/$form/$share->{id}"), timeout => 8);
+    my $r = $e->get($e->fresh("/one/$form/$share->{id}"), timeout => 30);
 
     is($e->outcome($r, $share), $code, "$name, no other gateway, $form");
     is($e->log($r)->{gateway}, '',

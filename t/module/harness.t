@@ -18,6 +18,7 @@ use Meshkit::Http;
 use Meshkit::Metadata;
 use Meshkit::Nginx;
 use Meshkit::Policy;
+use Meshkit::Process qw(wait_for);
 use Meshkit::Service;
 
 my $big = join '', map { chr($_ % 251) } 0 .. 299_999;
@@ -180,7 +181,7 @@ subtest 'service: records what it was asked' => sub {
     is($get->conn, $post->conn, 'one connection');
 
     is($backend->count(qr{^/echo}), 1, 'count by uri');
-    Meshkit::Process::wait_for(2, sub { 2 == (() = $backend->outcomes) });
+    wait_for(20, sub { 2 == (() = $backend->outcomes) });
     is(join(',', $backend->outcomes), 'complete,complete', 'outcomes');
     is($backend->sent, 4, 'bytes sent');
     $backend->clear;
@@ -264,11 +265,11 @@ subtest 'service: ends of a body' => sub {
 subtest 'service: time, and clients that leave' => sub {
     $backend->mode('stall', at => 100_000);
     $backend->clear;
-    my $r = http_get($backend->port, '/big', timeout => 0.3);
+    my $r = http_get($backend->port, '/big', timeout => 3);
     is($r->error, 'timeout', 'a stall');
     is($r->length, 100_000, 'after its position');
     undef $r;
-    sleep 0.1;
+    wait_for(20, sub { $backend->outcomes });
     is(join(',', $backend->outcomes), 'client_gone', 'the service notices');
     is($backend->sent, 100_000, 'and knows what it sent');
 
@@ -458,7 +459,7 @@ subtest 'gateway: faults of a format, of a block, of a time' => sub {
 
     $gateway->clear_faults;
     $gateway->fault('stall', format => 'car', block => 2, into => 5);
-    $r = ask($root, 'car', timeout => 0.3);
+    $r = ask($root, 'car', timeout => 3);
     is(shape($r), '01', 'a stall inside of a block');
     is($r->error, 'timeout', 'is silence');
 

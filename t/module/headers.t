@@ -182,7 +182,7 @@ for my $form (qw(car raw)) {
         authorization => "Bearer client-secret-0123456789-$_",
         cookie => 'session=client-secret-0123456789' ]) } 1 .. 10;
 
-    $h->receive(5, sub { 10 == grep { $h->stream($_)->{ended} } @ids });
+    $h->receive(20, sub { 10 == grep { $h->stream($_)->{ended} } @ids });
     is(scalar(grep { $h->stream($_)->{data} eq $share->{plain} } @ids), 10,
        'ten streams of one connection');
 

@@ -146,7 +146,7 @@ cmp_ok($e->nginx->worker_rss - $before, '<', CREEP,
         });
     } 1 .. 16;
 
-    my @failed = grep { (wait_process($_, 30) // -1) != 0 } @pids;
+    my @failed = grep { (wait_process($_, 60) // -1) != 0 } @pids;
     is(scalar @failed, 0, '16 clients at the same time, mixed');
     is($e->nginx->worker_pid, $worker, 'one worker served them');
 }

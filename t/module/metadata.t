@@ -10,7 +10,7 @@ use Test::More;
 use Meshkit::Edge;
 
 my $e = Meshkit::Edge->new(accel => 1, text => {
-    metadata => "proxy_read_timeout 300ms;\nproxy_intercept_errors on;",
+    metadata => "proxy_read_timeout 1s;\nproxy_intercept_errors on;",
     http => "proxy_cache_path %%DIR%%/temp/cache keys_zone=blocks:1m;\n",
     server => <<'EOT',
 location ~ ^/alias/(?<cap>.*)$ {
@@ -53,7 +53,7 @@ location /_buffered/ {
     internal;
     proxy_pass http://metadata/;
     proxy_buffering on;
-    proxy_read_timeout 300ms;
+    proxy_read_timeout 1s;
 }
 location /_return/ {
     internal;
@@ -79,7 +79,7 @@ sub answer_is {
     my ($name, $code, $path) = @_;
 
     for my $form (defined $path ? $path : qw(/car /buffered)) {
-        my $r = $e->get("$form/$share->{id}", timeout => 5);
+        my $r = $e->get("$form/$share->{id}", timeout => 30);
         is($e->outcome($r, $share), $code, "$name, $form");
         is($e->log($r)->{outcome}, $code =~ s/^\d+ //r, "$name, $form: log");
     }
@@ -132,8 +132,8 @@ my @faults = (
       headers => [ 'X-Large' => 'x' x 20_000 ] ],
     [ 'reset before the header', $error, 'reset', at => -1 ],
     [ 'reset in the body', $error, 'reset', at => 10 ],
-    [ 'silence before the header', $error, 'stall', at => -1, seconds => 3 ],
-    [ 'silence in the body', $error, 'stall', at => 10, seconds => 3 ],
+    [ 'silence before the header', $error, 'stall', at => -1, seconds => 20 ],
+    [ 'silence in the body', $error, 'stall', at => 10, seconds => 20 ],
     [ 'trailing garbage', $error, 'append', bytes => 'x' ],
     [ 'a second record', $error, 'append', bytes => $share->{record} ],
     [ 'a NUL at the end', $error, 'append', bytes => "\0" ],

@@ -165,7 +165,7 @@ for my $method (qw(POST PUT DELETE PATCH OPTIONS TRACE)) {
 
 # A body that never comes does not hold up the answer.
 {
-    my $r = $e->get("/car/$plain->{id}?action=open", timeout => 5,
+    my $r = $e->get("/car/$plain->{id}?action=open", timeout => 20,
                     headers => [ 'Content-Length' => 1000 ]);
     is($r->length, 70_000, 'a body that is announced and does not come');
 }

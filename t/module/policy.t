@@ -13,7 +13,7 @@ use Meshkit::Policy;
 use Meshkit::Process qw(wait_for);
 
 my $e = Meshkit::Edge->new(policy => 'authzen', accel => 1, text => {
-    policy => 'proxy_read_timeout 300ms;',
+    policy => 'proxy_read_timeout 1s;',
     open => 'meshkit_action $arg_action;',
     server => <<'EOT',
 location ~ ^/lit/(?<cap>.*)$ {
@@ -50,7 +50,7 @@ location ~ ^/local/(?<cap>.*)$ {
 }
 location ~ ^/slow/(?<cap>.*)$ {
     meshkit_open $cap;
-    meshkit_deadline 300ms;
+    meshkit_deadline 2s;
     meshkit_metadata /_meshkit/metadata;
     meshkit_policy /_slow;
     meshkit_gateway /_gw/0 raw;
@@ -81,7 +81,7 @@ sub open_it {
     my ($path, $args) = @_;
 
     return $e->get("$path/$share->{id}?action=" . ($args // 'open'),
-                   timeout => 5);
+                   timeout => 30);
 }
 
 
@@ -174,8 +174,8 @@ my @faults = (
     [ 'no HTTP', 'garbage' ],
     [ 'a reset', 'reset', at => -1 ],
     [ 'a reset in the body', 'reset', at => 5 ],
-    [ 'silence', 'stall', at => -1, seconds => 3 ],
-    [ 'silence in the body', 'stall', at => 5, seconds => 3 ],
+    [ 'silence', 'stall', at => -1, seconds => 20 ],
+    [ 'silence in the body', 'stall', at => 5, seconds => 20 ],
 );
 
 for my $row (@faults) {
@@ -209,8 +209,8 @@ answer_is('an answer of this server itself', '200 ok', '/local');
     $e->clear;
     my $r = open_it('/slow');
     is($e->outcome($r, $share), $error, 'the deadline');
-    cmp_ok($r->elapsed, '<', 2, 'the deadline: in time');
-    ok(wait_for(3, sub { grep { $_ eq 'client_gone' }
+    cmp_ok($r->elapsed, '<', 15, 'the deadline: in time');
+    ok(wait_for(20, sub { grep { $_ eq 'client_gone' }
                          $e->policy->outcomes }),
        'the deadline: the connection is closed');
     $e->heal;
@@ -256,7 +256,7 @@ $e->policy->mode('delay', seconds => 0.15);
          'AuthZEN: the name, escaped');
 
     my $ms = $e->log($r)->{policy_ms};
-    ok($ms >= 130 && $ms < 2000, 'AuthZEN: the time is measured') or diag $ms;
+    ok($ms >= 130 && $ms < 20_000, 'AuthZEN: the time is measured') or diag $ms;
 }
 
 {

@@ -8,6 +8,7 @@ use Test::More;
 
 use Meshkit::Edge;
 use Meshkit::Http;
+use Meshkit::Process qw(wait_for);
 
 my $e = Meshkit::Edge->new(gateways => 2, alone => 1, fresh => 60,
     text => { open => "meshkit_release whole;\n"
@@ -57,24 +58,24 @@ is(scalar(grep { -f } glob $e->dir . '/temp/spool/*'), 0,
 
 # what lies on the disk while the gateway keeps the end back
 {
-    $gateway->fault('stall', block => -1, root => $share->{cid}, seconds => 4,
+    $gateway->fault('stall', block => -1, root => $share->{cid}, seconds => 60,
                     into => 10);
     my $pid = fork;
 
     if ($pid == 0) {
-        $e->get($e->fresh("/one/car/$share->{id}"), timeout => 2);
+        $e->get($e->fresh("/one/car/$share->{id}"), timeout => 60);
         POSIX::_exit(0);
     }
 
-    my @spooled;
-    for (1 .. 30) {
-        select undef, undef, undef, 0.1;
-        @spooled = grep { -s $_ } map { "/proc/$_/fd" } ();
-        last if $e->gateway(0)->sent > 1_000_000;
-    }
     my $worker = $e->nginx->worker_pid;
-    my ($fd) = grep { (readlink $_ // '') =~ m{/temp/spool/} }
-               glob "/proc/$worker/fd/*";
+    my $fd;
+
+    wait_for(20, sub {
+        ($fd) = grep { (readlink $_ // '') =~ m{/temp/spool/} }
+                glob "/proc/$worker/fd/*";
+        return defined $fd && -s $fd > 1_000_000;
+    });
+
     ok(defined $fd, 'a temporary file is open');
 
     my $bytes = '';
@@ -85,6 +86,7 @@ is(scalar(grep { -f } glob $e->dir . '/temp/spool/*'), 0,
     cmp_ok(length $bytes, '>', 500_000, 'the sealed bytes are in it');
     is(index($bytes, substr($share->{plain}, 70_000, 32)), -1,
        'and no plaintext');
+    kill 'KILL', $pid;
     waitpid $pid, 0;
     $e->heal;
 }

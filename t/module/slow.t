@@ -23,7 +23,7 @@ my $locations = '';
 
 for my $way (sort keys %ways) {
     for my $row ([ '', '' ], [ 'limited/', 'limit_rate 4m;' ],
-                 [ 'timeout/', 'send_timeout 900ms;' ])
+                 [ 'timeout/', 'send_timeout 2s;' ])
     {
         $locations .= <<"EOT";
 location ~ ^/$row->[0]$way/(?<cap>.*)\$ {
@@ -85,7 +85,7 @@ sub slow {
     my $sha = Digest::SHA->new(256);
     my ($taken, $sent, $middle) = (0, 0, 0);
 
-    my $r = $e->get("/$path/$share->{id}", rcvbuf => 65_536, timeout => 60,
+    my $r = $e->get("/$path/$share->{id}", rcvbuf => 65_536, timeout => 120,
                     sink => sub {
         my ($bytes) = @_;
 
@@ -141,7 +141,7 @@ for my $path (qw(unbuffered buffered raw)) {
     cmp_ok($e->gateway->sent, '<', 10 * 32 * MIB,
            "$path: ten that do not read, the gateway");
     close $_ for @sockets;
-    ok(wait_for(5, sub { $e->connections($e->gateway) <= 16 }),
+    ok(wait_for(20, sub { $e->connections($e->gateway) <= 16 }),
        "$path: ten that do not read, closed");
 }
 
@@ -152,7 +152,7 @@ for my $path (qw(unbuffered raw)) {
     my $h = Meshkit::Http2->connect($e->nginx->port('h2'), window => 100_000);
     my $id = $h->send(path => "/$path/$share->{id}");
 
-    $h->receive(5, sub { length $h->stream($id)->{data} >= 100_000 });
+    $h->receive(20, sub { length $h->stream($id)->{data} >= 100_000 });
     sleep 0.6;
     is(length $h->stream($id)->{data}, 100_000,
        "HTTP/2, $path: no more than the window");
@@ -161,7 +161,7 @@ for my $path (qw(unbuffered raw)) {
     cmp_ok(rss() - $before, '<', GROWTH, "HTTP/2, $path: memory");
 
     $h->window($id, 1 << 30);
-    ok($h->receive(30, sub { $h->stream($id)->{ended} }),
+    ok($h->receive(60, sub { $h->stream($id)->{ended} }),
        "HTTP/2, $path: it goes on");
     is(Digest::SHA::sha256_hex($h->stream($id)->{data}), $share->{sha256},
        "HTTP/2, $path: to the end");
@@ -170,12 +170,12 @@ for my $path (qw(unbuffered raw)) {
 
 # limit_rate delays the writes.
 for my $path (qw(unbuffered raw buffered cached)) {
-    my $r = $e->get("/limited/$path/$short->{id}", timeout => 6);
+    my $r = $e->get("/limited/$path/$short->{id}", timeout => 30);
     is($e->outcome($r, $short), '200 ok', "limit_rate, $path: whole");
     cmp_ok($r->elapsed, '>', 0.5, "limit_rate, $path: is obeyed");
 
     $r = $e->curl("/limited/$path/$short->{id}", h2 => 1,
-                  args => [ '--max-time', 6 ]);
+                  args => [ '--max-time', 30 ]);
     is($e->outcome($r, $short), '200 ok', "limit_rate, $path, HTTP/2: whole");
 }
 
@@ -189,15 +189,15 @@ for my $path (qw(unbuffered raw buffered cached)) {
                   . "X-Tag: left-$path\r\n\r\n";
     $socket->flush;
 
-    my $log = $e->log({ tag => "left-$path" }, 3);
+    my $log = $e->log({ tag => "left-$path" });
     is(join(' ', map { defined $_ ? "'$_'" : 'none' }
             @$log{qw(status completion)}), "'200' ''",
        "send_timeout, $path: the client is left");
-    ok(wait_for(2, sub { $e->connections($e->gateway) <= 16 }),
+    ok(wait_for(20, sub { $e->connections($e->gateway) <= 16 }),
        "send_timeout, $path: so is the gateway");
     close $socket;
 
-    my $r = $e->get("/timeout/$path/$short->{id}", rate => 3.5 * MIB,
+    my $r = $e->get("/timeout/$path/$short->{id}", rate => 1.6 * MIB,
                     rcvbuf => 16_384);
     is($e->outcome($r, $short), '200 ok',
        "send_timeout, $path: a slow client is served");

@@ -171,11 +171,11 @@ sub refused {
 
     my $before = () = $e->nginx->grep_log(qr/meshkit: .*subrequest/);
     $e->clear;
-    my $r = $e->get($path, timeout => 5);
+    my $r = $e->get($path, timeout => 20);
     my $after;
 
     # a mirror runs on behind the answer
-    wait_for(2, sub {
+    wait_for(20, sub {
         $after = () = $e->nginx->grep_log(qr/meshkit: .*subrequest/);
         return $after > $before;
     });
@@ -204,7 +204,7 @@ refused('add_after_body', '/slices/page.html', qr/^200 the page/)
 
 {
     $e->clear;
-    my $r = $e->get("/loop/$plain->{id}", timeout => 5);
+    my $r = $e->get("/loop/$plain->{id}", timeout => 20);
     is($e->outcome($r), '503 metadata_provider_error',
        'meshkit_open as the metadata service of another');
     is($e->gateway->count, 0, 'no byte is fetched');

@@ -22,7 +22,7 @@ package Meshkit::Nginx;
 # workers (1); user (root when run as root); globals and http (text added to
 # those sections); allow (list of patterns of [alert], [crit] and [emerg]
 # lines and of "open socket" lines that the test provokes); exit (wanted
-# exit code, 0); stop_timeout (seconds).
+# exit code, 0); stop_timeout (seconds); shutdown (what old workers have).
 #
 # In a configuration %%DIR%%, %%MODULE%%, %%PORT_name%%, %%GLOBALS%% and
 # %%HTTP%% are replaced.  port(name, number) makes a port known that belongs
@@ -72,7 +72,7 @@ sub new {
 
     my $self = bless {
         workers => 1, user => $> == 0 ? 'root' : undef, globals => '',
-        http => '', allow => [], exit => 0, stop_timeout => 15,
+        http => '', allow => [], exit => 0, stop_timeout => 15, shutdown => '5s',
         %opt, ports => {},
     }, $class;
 
@@ -186,7 +186,7 @@ sub _globals {
         "worker_processes $self->{workers};",
         'working_directory %%DIR%%;', 'pid %%DIR%%/nginx.pid;',
         "error_log %%DIR%%/logs/$log $self->{log_level};",
-        'worker_shutdown_timeout 5s;',
+        "worker_shutdown_timeout $self->{shutdown};",
     );
 
     unshift @lines, 'load_module %%MODULE%%;' if !$self->{no_module};

@@ -244,7 +244,7 @@ sub last_request {
 sub wait_for_requests {
     my ($self, $n, $match, $seconds) = @_;
 
-    return wait_for($seconds // 5, sub { $self->count($match) >= $n });
+    return wait_for($seconds // 20, sub { $self->count($match) >= $n });
 }
 
 
