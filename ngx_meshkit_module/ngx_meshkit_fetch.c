@@ -5,6 +5,10 @@
 #include "ngx_meshkit_fetch.h"
 
 
+/* RFC 9110, 15.5.8; nginx has no name for it */
+#define NGX_MESHKIT_PROXY_AUTH  407
+
+
 static void ngx_meshkit_fetch_too_slow(ngx_event_t *ev);
 
 
@@ -189,12 +193,25 @@ ngx_meshkit_fetch_is_ill(const ngx_meshkit_subrequest_t *s)
 }
 
 
-/* A 4xx is about this block; anything else is about the gateway. */
+/*
+ * A 4xx is about this block: the gateway has not got it, or does not give it.
+ * Those that are about who asks or how often, and anything else, are about
+ * the gateway, whatever it is asked for next.
+ */
 ngx_uint_t
 ngx_meshkit_fetch_is_refusal(const ngx_meshkit_subrequest_t *s)
 {
-    return s->status >= 400 && s->status < 500
-           && s->status != NGX_HTTP_TOO_MANY_REQUESTS;
+    switch (s->status) {
+
+    case NGX_HTTP_UNAUTHORIZED:
+    case NGX_MESHKIT_PROXY_AUTH:
+    case NGX_HTTP_REQUEST_TIME_OUT:
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+        return 0;
+
+    default:
+        return s->status >= 400 && s->status < 500;
+    }
 }
 
 

@@ -126,7 +126,7 @@ mk_status_t ngx_meshkit_fetch_diagnose(const ngx_meshkit_subrequest_t *s,
 /* It did not answer, or says itself that it cannot. */
 ngx_uint_t ngx_meshkit_fetch_is_ill(const ngx_meshkit_subrequest_t *s);
 
-/* A 4xx is about this block; anything else is about the gateway. */
+/* It is about this block only: a 4xx other than 401, 407, 408 and 429. */
 ngx_uint_t ngx_meshkit_fetch_is_refusal(const ngx_meshkit_subrequest_t *s);
 
 /* 1 if a parameter of the media type is "want" (RFC 9110, 5.6.6) */
