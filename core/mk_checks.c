@@ -99,6 +99,32 @@ mk_checks_origin(const mk_checks_facts_t *facts, mk_checks_found_t *found,
 
 
 /*
+ * Behind the signature: before it a capsule's owner is anybody's word.  Id
+ * and identity are known before there is a capsule, and looked up by then.
+ */
+static mk_status_t
+mk_checks_denied(const mk_checks_facts_t *facts, mk_checks_found_t *found,
+    const char **why)
+{
+    (void) found;
+
+    if (mk_denylist_has_cid(facts->denylist, &facts->capsule->cid)) {
+        *why = "the denylist names the CID";
+        return MK_SHARE_REVOKED;
+    }
+
+    if (mk_denylist_has(facts->denylist, MK_DENYLIST_OWNER,
+                        facts->capsule->owner))
+    {
+        *why = "the denylist names the owner";
+        return MK_SHARE_REVOKED;
+    }
+
+    return MK_OK;
+}
+
+
+/*
  * Times in a capsule are at least 0 and so is the skew: a difference of the
  * two cannot overflow, where a sum could.
  */
@@ -250,6 +276,7 @@ mk_checks_local(const mk_checks_facts_t *facts, mk_checks_found_t *found,
                               mk_checks_found_t *found, const char **why);
     } checks[] = {
         { MK_CHECK_SIGNATURE, mk_checks_origin },
+        { MK_CHECK_DENYLIST, mk_checks_denied },
         { MK_CHECK_TIME, mk_checks_times },
         { MK_CHECK_STATUS, mk_checks_revoked },
         { MK_CHECK_RECIPIENT, mk_checks_recipient },

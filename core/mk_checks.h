@@ -9,6 +9,7 @@
 #define MK_CHECKS_H
 
 #include "mk_capsule.h"
+#include "mk_denylist.h"
 #include "mk_jwks.h"
 #include "mk_keyring.h"
 
@@ -48,6 +49,7 @@ typedef struct {
     mk_action_t          action;
     const mk_jwks_t     *owners;        /* trusted owners */
     unsigned             insecure_any_owner:1;  /* then owners is NULL */
+    const mk_denylist_t *denylist;      /* NULL: none */
     const mk_keyring_t  *keyring;
     int64_t              now;           /* seconds since the epoch */
     int64_t              skew;          /* seconds of leeway for exp, nbf */
@@ -64,10 +66,10 @@ typedef struct {
 
 
 /*
- * id, signature; nbf, exp; revoked; identity, wrap; action; size.  MK_OK and
- * *found, or the first refusal with found->check set, the rest of *found
- * zeroed and *why a static phrase for the log.  An owners of NULL without
- * insecure_any_owner refuses.
+ * id, signature; CID, owner on the denylist; nbf, exp; revoked; identity,
+ * wrap; action; size.  MK_OK and *found, or the first refusal with
+ * found->check set, the rest of *found zeroed and *why a static phrase for
+ * the log.  An owners of NULL without insecure_any_owner refuses.
  */
 mk_status_t mk_checks_local(const mk_checks_facts_t *facts,
     mk_checks_found_t *found, const char **why);

@@ -22,6 +22,7 @@ typedef struct {
     const mk_key_t  *alice;         /* the ring's */
     mk_jwks_t       *owners;
     mk_keyring_t    *ring;
+    mk_denylist_t   *denylists[4];  /* 1: the CID, 2: the owner, 3: both */
 } test_world_t;
 
 static test_world_t  test_world;
@@ -65,6 +66,8 @@ jwks_of(const mk_key_t *key, const char *identity)
 typedef enum {
     WRONG_ID,
     WRONG_SIGNATURE,
+    DENIED_CID,
+    DENIED_OWNER,
     TOO_EARLY,
     EXPIRED,
     REVOKED,
@@ -81,6 +84,8 @@ static const struct {
 } test_faults[FAULTS] = {
     [WRONG_ID]        = { "wrong id", MK_INVALID_CAPSULE },
     [WRONG_SIGNATURE] = { "wrong signature", MK_INVALID_CAPSULE },
+    [DENIED_CID]      = { "CID on the denylist", MK_SHARE_REVOKED },
+    [DENIED_OWNER]    = { "owner on the denylist", MK_SHARE_REVOKED },
     [TOO_EARLY]       = { "too early", MK_SHARE_NOT_YET_VALID },
     [EXPIRED]         = { "expired", MK_SHARE_EXPIRED },
     [REVOKED]         = { "revoked", MK_SHARE_REVOKED },
@@ -168,6 +173,9 @@ make_checks(const mk_capsule_t *capsule, unsigned faults,
     facts->action = faults & 1 << NO_DOWNLOAD ? MK_ACTION_DOWNLOAD
                                               : MK_ACTION_OPEN;
     facts->owners = test_world.owners;
+    facts->denylist = test_world.denylists[
+        (faults & 1 << DENIED_CID ? 1 : 0)
+        + (faults & 1 << DENIED_OWNER ? 2 : 0)];
     facts->keyring = test_world.ring;
     facts->now = TEST_NOW;
     facts->max_size = faults & 1 << TOO_LARGE ? 119 : 120;
@@ -360,9 +368,33 @@ test_limit(void)
 }
 
 
+/* one list for each choice of what is denied */
+static void
+make_denylists(void)
+{
+    static const char *const  texts[4] = {
+        "cid\tbafkreifzjut3te7nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e\n"
+        "owner\talice\nidentity\tolga\ncapsule\tcap_1\n",
+        "cid\tbafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy\n",
+        "owner\tolga\n",
+        "owner\tolga\n"
+        "cid\tbafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy\n",
+    };
+
+    size_t       i;
+    const char  *why;
+
+    for (i = 0; i < 4; i++) {
+        is_status(mk_denylist_parse(bytes(texts[i]), &test_world.denylists[i],
+                                    &why), MK_OK, "a denylist");
+    }
+}
+
+
 int
 main(void)
 {
+    size_t     i;
     mk_key_t  *alice;
 
     test_world.owner = mk_key_generate(MK_KEY_ED25519);
@@ -372,11 +404,16 @@ main(void)
     test_world.ring = mk_keyring_create();
     test_world.alice = alice = mk_key_generate(MK_KEY_X25519);
     mk_keyring_add(test_world.ring, "alice", alice);
+    make_denylists();
 
     test_order();
     test_times();
     test_trust();
     test_limit();
+
+    for (i = 0; i < 4; i++) {
+        mk_denylist_free(test_world.denylists[i]);
+    }
 
     mk_keyring_free(test_world.ring);
     mk_jwks_free(test_world.owners);
