@@ -5,6 +5,7 @@
 #include "mk_capsule.h"
 
 #include "mk_payload.h"
+#include "mk_standing.h"
 #include "mk_wrap.h"
 
 #include <stdlib.h>
@@ -119,36 +120,10 @@ mk_capsule_read_object(const json_t *json, mk_capsule_t *capsule)
 }
 
 
-/* the state of a record: anything that is not known is no answer */
-static mk_status_t
-mk_capsule_read_state(const json_t *record, mk_capsule_t *capsule)
-{
-    int64_t        revoked_at;
-    const json_t  *status;
-
-    if (mk_json_object(record, "status", &status) != 1
-        || mk_json_integer(status, "revokedAt", &revoked_at) < 0
-        || revoked_at < 0)
-    {
-        return MK_METADATA_PROVIDER_ERROR;
-    }
-
-    if (mk_json_is(status, "state", "revoked")) {
-        capsule->revoked = 1;
-        return MK_OK;
-    }
-
-    if (mk_json_is(status, "state", "active")) {
-        return MK_OK;
-    }
-
-    return MK_METADATA_PROVIDER_ERROR;
-}
-
-
 static mk_status_t
 mk_capsule_read_answer(const json_t *record, mk_capsule_t *capsule)
 {
+    int            active;
     mk_status_t    status;
     const json_t  *json;
 
@@ -156,10 +131,13 @@ mk_capsule_read_answer(const json_t *record, mk_capsule_t *capsule)
         return MK_METADATA_PROVIDER_ERROR;
     }
 
-    status = mk_capsule_read_state(record, capsule);
+    status = mk_standing_read_state(record, MK_METADATA_PROVIDER_ERROR,
+                                    &active);
     if (status != MK_OK) {
         return status;
     }
+
+    capsule->revoked = !active;
 
     return mk_capsule_read_object(json, capsule);
 }
