@@ -252,6 +252,9 @@ ngx_meshkit_conf_create(ngx_conf_t *cf)
      *     mlcf->as = NULL;
      *     mlcf->action = NULL;
      *     mlcf->subject = NULL;
+     *     mlcf->capability = NULL;
+     *     mlcf->issuers = NULL;
+     *     mlcf->audience = { 0, NULL };
      *     mlcf->owners = NULL;
      *     mlcf->file = { 0, NULL };
      *     mlcf->line = 0;
@@ -328,6 +331,16 @@ ngx_meshkit_conf_merge(ngx_conf_t *cf, void *parent, void *child)
     if (conf->subject == NULL) {
         conf->subject = prev->subject;
     }
+
+    if (conf->capability == NULL) {
+        conf->capability = prev->capability;
+    }
+
+    if (conf->issuers == NULL) {
+        conf->issuers = prev->issuers;
+    }
+
+    ngx_conf_merge_str_value(conf->audience, prev->audience, "");
 
     ngx_conf_merge_msec_value(conf->deadline, prev->deadline,
                               NGX_MESHKIT_DEADLINE);

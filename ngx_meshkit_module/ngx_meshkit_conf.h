@@ -39,6 +39,13 @@ char *ngx_meshkit_services_gateway(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_meshkit_audit_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
+/* ngx_meshkit_capability.c: setters */
+char *ngx_meshkit_capability_set_issuers(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_meshkit_capability_set_audience(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
 /*
  * ngx_meshkit_keys.c: reads what the files hold, in the master, as the
  * configuration is read.  Each frees what it made by a cleanup of cf->pool

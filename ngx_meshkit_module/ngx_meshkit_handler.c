@@ -104,7 +104,8 @@ ngx_meshkit_handler_read_address(ngx_meshkit_open_t *open)
                                     &open->subject)
            != NGX_OK
         || ngx_meshkit_handler_text(open->request, conf->action, &action)
-           != NGX_OK)
+           != NGX_OK
+        || ngx_meshkit_capability_take(open) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -243,7 +244,7 @@ ngx_meshkit_handler(ngx_http_request_t *r)
         ngx_meshkit_open_decide(open, MK_INVALID_REQUEST, open->why);
 
     } else {
-        ngx_meshkit_open_ask_metadata(open);
+        ngx_meshkit_open_begin(open);
     }
 
     return NGX_DONE;

@@ -75,6 +75,27 @@ static ngx_command_t  ngx_meshkit_commands[] = {
       offsetof(ngx_meshkit_loc_conf_t, subject),
       NULL },
 
+    { ngx_string("meshkit_capability"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_meshkit_loc_conf_t, capability),
+      NULL },
+
+    { ngx_string("meshkit_capability_issuers"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_meshkit_capability_set_issuers,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("meshkit_audience"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_meshkit_capability_set_audience,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_meshkit_loc_conf_t, audience),
+      NULL },
+
     { ngx_string("meshkit_owners"),
       NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
       ngx_meshkit_conf_owners,

@@ -20,6 +20,7 @@
 #include "mk_decision.h"
 #include "mk_opener.h"
 #include "mk_range.h"
+#include "mk_token.h"
 #include "mk_token_ref.h"
 
 
@@ -39,6 +40,7 @@
 #define NGX_MESHKIT_TURN            16
 
 #define NGX_MESHKIT_GATEWAYS_MAX    32
+#define NGX_MESHKIT_AUDIENCE_MAX    255     /* bytes of meshkit_audience */
 #define NGX_MESHKIT_READ_AHEAD_MAX  64
 
 
@@ -91,6 +93,9 @@ typedef struct {
     ngx_http_complex_value_t  *as;
     ngx_http_complex_value_t  *action;
     ngx_http_complex_value_t  *subject;
+    ngx_http_complex_value_t  *capability;  /* NULL: a header of its own */
+    mk_jwks_t                 *issuers;     /* of capabilities */
+    ngx_str_t                  audience;
     mk_jwks_t                 *owners;
     ngx_flag_t                 any_owner;   /* meshkit_owners insecure_any */
     ngx_msec_t                 deadline;
@@ -112,9 +117,11 @@ typedef struct ngx_meshkit_fetch_s       ngx_meshkit_fetch_t;
 typedef struct ngx_meshkit_spool_s       ngx_meshkit_spool_t;
 
 
-/* What an open waits for. */
+/* What an open waits for, in the order in which it is asked. */
 typedef enum {
     NGX_MESHKIT_METADATA = 0,
+    NGX_MESHKIT_VAULT,
+    NGX_MESHKIT_CAPABILITY,
     NGX_MESHKIT_POLICY,
     NGX_MESHKIT_FETCH,
     NGX_MESHKIT_END
@@ -139,11 +146,13 @@ struct ngx_meshkit_open_s {
     mk_action_t                    action;
 
     ngx_queue_t                    subrequests; /* that hold a pool */
-    ngx_meshkit_subrequest_t      *asked;       /* metadata or policy */
+    ngx_meshkit_subrequest_t      *asked;       /* what is waited for */
     ngx_msec_t                     policy_start;
     ngx_msec_t                     policy_ms;
 
+    ngx_str_t                      token;       /* as the client sent it */
     char                           token_ref[MK_TOKEN_REF + 1];
+    mk_capability_t                capability;  /* accepted; jti "": none */
 
     mk_capsule_t                  *capsule;
     mk_checks_found_t              found;
@@ -167,6 +176,7 @@ struct ngx_meshkit_open_s {
     unsigned                       accepted:1;  /* the capsule passed checks */
     unsigned                       granted:1;   /* ... and everybody agreed */
     unsigned                       decided:1;   /* outcome is final */
+    unsigned                       two_tokens:1;
     unsigned                       policy_asked:1;
     unsigned                       partial:1;   /* a range was asked for */
     unsigned                       begun:1;     /* the header went out */
@@ -204,10 +214,10 @@ ngx_int_t ngx_meshkit_handler(ngx_http_request_t *r);
 ngx_meshkit_open_t *ngx_meshkit_handler_get(ngx_http_request_t *r);
 
 /*
- * ngx_meshkit_open.c: the story of one request.  ask_metadata begins it,
+ * ngx_meshkit_open.c: the story of one request.  begin asks for the record,
  * resume goes on, decide makes the outcome final, too_late is the deadline.
  */
-void ngx_meshkit_open_ask_metadata(ngx_meshkit_open_t *open);
+void ngx_meshkit_open_begin(ngx_meshkit_open_t *open);
 void ngx_meshkit_open_too_late(ngx_event_t *ev);
 void ngx_meshkit_open_decide(ngx_meshkit_open_t *open, mk_status_t outcome,
     const char *why);
@@ -215,17 +225,28 @@ void ngx_meshkit_open_resume(ngx_http_request_t *r);
 
 /*
  * For the files that ask a service: ask puts the question (GET, or POST where
- * there is a body) and open->asked is the answer; unwrap goes on when
- * everybody agreed.
+ * there is a body) and open->asked is the answer; answered is what came of
+ * it, with the reason of a refusal, and goes on or ends the story.
  */
 ngx_int_t ngx_meshkit_open_ask(ngx_meshkit_open_t *open,
     const ngx_meshkit_service_t *service, const ngx_str_t *path,
     const ngx_str_t *body);
-void ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open);
+void ngx_meshkit_open_answered(ngx_meshkit_open_t *open, mk_status_t status,
+    const char *why);
 
-/* ngx_meshkit_policy.c */
-void ngx_meshkit_policy_ask(ngx_meshkit_open_t *open);
+/*
+ * What others have to answer.  ask: NGX_OK (asked, or decided), NGX_DECLINED
+ * (the capsule does not need it) or NGX_ERROR; read takes the answer.
+ */
+ngx_int_t ngx_meshkit_vault_ask(ngx_meshkit_open_t *open);
+void ngx_meshkit_vault_read(ngx_meshkit_open_t *open);
+ngx_int_t ngx_meshkit_capability_ask(ngx_meshkit_open_t *open);
+void ngx_meshkit_capability_read(ngx_meshkit_open_t *open);
+ngx_int_t ngx_meshkit_policy_ask(ngx_meshkit_open_t *open);
 void ngx_meshkit_policy_read(ngx_meshkit_open_t *open);
+
+/* ngx_meshkit_capability.c: the token that came with the request, if any */
+ngx_int_t ngx_meshkit_capability_take(ngx_meshkit_open_t *open);
 
 /*
  * ngx_meshkit_stream.c: authentic plaintext, as the client takes it; watch

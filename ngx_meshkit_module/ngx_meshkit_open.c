@@ -10,7 +10,45 @@
 #include "ngx_meshkit_fetch.h"
 
 
-static void ngx_meshkit_open_step(ngx_meshkit_open_t *open);
+static ngx_int_t ngx_meshkit_open_ask_metadata(ngx_meshkit_open_t *open);
+static void ngx_meshkit_open_read_record(ngx_meshkit_open_t *open);
+static ngx_int_t ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open);
+static void ngx_meshkit_open_stream(ngx_meshkit_open_t *open);
+
+
+/* What is waited for, and what it means if it does not come in time. */
+typedef struct {
+    mk_check_t    check;
+    mk_status_t   late;
+    ngx_int_t   (*ask)(ngx_meshkit_open_t *open);
+    void        (*read)(ngx_meshkit_open_t *open);
+} ngx_meshkit_open_step_t;
+
+
+static const ngx_meshkit_open_step_t  ngx_meshkit_open_steps[] = {
+
+    [NGX_MESHKIT_METADATA] = {
+        MK_CHECK_RECORD, MK_METADATA_PROVIDER_ERROR,
+        ngx_meshkit_open_ask_metadata, ngx_meshkit_open_read_record },
+
+    [NGX_MESHKIT_VAULT] = {
+        MK_CHECK_VAULT, MK_VAULT_PROVIDER_ERROR,
+        ngx_meshkit_vault_ask, ngx_meshkit_vault_read },
+
+    [NGX_MESHKIT_CAPABILITY] = {
+        MK_CHECK_CAPABILITY, MK_METADATA_PROVIDER_ERROR,
+        ngx_meshkit_capability_ask, ngx_meshkit_capability_read },
+
+    [NGX_MESHKIT_POLICY] = {
+        MK_CHECK_POLICY, MK_POLICY_PROVIDER_ERROR,
+        ngx_meshkit_policy_ask, ngx_meshkit_policy_read },
+
+    [NGX_MESHKIT_FETCH] = {
+        MK_CHECK_KEY, MK_PROVIDER_REQUEST_FAILED,
+        ngx_meshkit_open_unwrap, ngx_meshkit_open_stream },
+
+    [NGX_MESHKIT_END] = { MK_CHECK_CONTENT, MK_INTERNAL_ERROR, NULL, NULL }
+};
 
 
 /* --- the end -------------------------------------------------------------- */
@@ -28,7 +66,7 @@ ngx_meshkit_open_decide(ngx_meshkit_open_t *open, mk_status_t outcome,
         return;
     }
 
-    if (open->step == NGX_MESHKIT_POLICY) {
+    if (open->step == NGX_MESHKIT_POLICY && open->policy_asked) {
         open->policy_ms = ngx_current_msec - open->policy_start;
     }
 
@@ -150,13 +188,6 @@ ngx_meshkit_open_end(ngx_meshkit_open_t *open)
 void
 ngx_meshkit_open_too_late(ngx_event_t *ev)
 {
-    static const mk_status_t  outcomes[] = {
-        MK_METADATA_PROVIDER_ERROR,
-        MK_POLICY_PROVIDER_ERROR,
-        MK_PROVIDER_REQUEST_FAILED,
-        MK_INTERNAL_ERROR
-    };
-
     ngx_connection_t    *c;
     ngx_meshkit_open_t  *open;
 
@@ -165,7 +196,7 @@ ngx_meshkit_open_too_late(ngx_event_t *ev)
 
     ngx_http_set_log_request(c->log, open->request);
 
-    ngx_meshkit_open_decide(open, outcomes[open->step],
+    ngx_meshkit_open_decide(open, ngx_meshkit_open_steps[open->step].late,
                             "meshkit_deadline is over");
 
     ngx_http_run_posted_requests(c);
@@ -207,23 +238,66 @@ ngx_meshkit_open_ask(ngx_meshkit_open_t *open,
 }
 
 
-void
+static ngx_int_t
 ngx_meshkit_open_ask_metadata(ngx_meshkit_open_t *open)
 {
     u_char      path[sizeof("/v1/capsules/") + MK_NAME_MAX];
     ngx_str_t   str;
 
-    open->step = NGX_MESHKIT_METADATA;
-    open->check = MK_CHECK_RECORD;
-
     str.data = path;
     str.len = ngx_sprintf(path, "/v1/capsules/%V", &open->id) - path;
 
-    if (ngx_meshkit_open_ask(open, open->conf->metadata, &str, NULL)
-        != NGX_OK)
-    {
+    return ngx_meshkit_open_ask(open, open->conf->metadata, &str, NULL);
+}
+
+
+/* Asks what this step is about, or whatever follows it and is needed. */
+static void
+ngx_meshkit_open_enter(ngx_meshkit_open_t *open, ngx_meshkit_step_t step)
+{
+    ngx_int_t                        rc;
+    const ngx_meshkit_open_step_t   *s;
+
+    do {
+        s = &ngx_meshkit_open_steps[step];
+
+        open->step = step;
+        open->check = s->check;
+
+        rc = s->ask(open);
+
+        step++;
+
+    } while (rc == NGX_DECLINED);
+
+    if (rc != NGX_OK) {
         ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR, "no subrequest");
     }
+}
+
+
+void
+ngx_meshkit_open_begin(ngx_meshkit_open_t *open)
+{
+    ngx_meshkit_open_enter(open, NGX_MESHKIT_METADATA);
+}
+
+
+void
+ngx_meshkit_open_answered(ngx_meshkit_open_t *open, mk_status_t status,
+    const char *why)
+{
+    if (open->asked != NULL) {
+        ngx_meshkit_subrequest_release(open->asked);
+        open->asked = NULL;
+    }
+
+    if (status != MK_OK) {
+        ngx_meshkit_open_decide(open, status, why);
+        return;
+    }
+
+    ngx_meshkit_open_enter(open, open->step + 1);
 }
 
 
@@ -234,7 +308,7 @@ ngx_meshkit_open_ask_metadata(ngx_meshkit_open_t *open)
  * The header of the file, the size and the key fit; or the story ends.  The
  * data key is on loan to the opener's creation only.
  */
-void
+static ngx_int_t
 ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
 {
     ngx_uint_t           whole;
@@ -243,7 +317,6 @@ ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
     const mk_capsule_t  *capsule;
 
     capsule = open->capsule;
-    open->check = MK_CHECK_KEY;
 
     status = mk_capsule_unwrap(capsule, open->found.wrap, open->found.key,
                                &data_key);
@@ -251,7 +324,7 @@ ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
         ngx_meshkit_open_decide(open, status, status == MK_INTERNAL_ERROR
                                               ? "no memory for keys"
                                               : "the wrap does not open");
-        return;
+        return NGX_OK;
     }
 
     open->granted = 1;
@@ -262,7 +335,7 @@ ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
         open->check = MK_CHECK_RANGE;
         mk_secret_free(data_key);
         ngx_meshkit_open_decide(open, status, "the range is outside the file");
-        return;
+        return NGX_OK;
     }
 
     whole = open->conf->release == NGX_MESHKIT_RELEASE_WHOLE;
@@ -276,17 +349,16 @@ ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
 
     if (status != MK_OK) {
         ngx_meshkit_open_decide(open, status, "the FLOE header does not open");
-        return;
+        return NGX_OK;
     }
 
     open->check = MK_CHECK_RANGE;
 
     if (open->request->method == NGX_HTTP_HEAD || open->unchanged) {
         ngx_meshkit_open_decide(open, MK_OK, NULL);
-        return;
+        return NGX_OK;
     }
 
-    open->step = NGX_MESHKIT_FETCH;
     open->check = MK_CHECK_CONTENT;
 
     if (ngx_meshkit_fetch_create(open) != NGX_OK
@@ -294,40 +366,12 @@ ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
     {
         ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR,
                                 "no memory, or no temporary file");
-        return;
+        return NGX_OK;
     }
 
-    ngx_meshkit_open_step(open);
-}
+    ngx_meshkit_open_stream(open);
 
-
-/*
- * Checks that a service would have to answer and that no directive of this
- * release configures: never waved through.
- */
-static mk_status_t
-ngx_meshkit_open_unbuilt(ngx_meshkit_open_t *open)
-{
-    const mk_capsule_t  *capsule;
-
-    capsule = open->capsule;
-
-    if (capsule->vault_id.len > 0) {
-        open->check = MK_CHECK_VAULT;
-        open->why = "vaults are not served by this release";
-        return MK_VAULT_PROVIDER_ERROR;
-    }
-
-    if (capsule->has_capability
-        && (open->action == MK_ACTION_DOWNLOAD ? capsule->capability_download
-                                               : capsule->capability_open))
-    {
-        open->check = MK_CHECK_CAPABILITY;
-        open->why = "capability tokens are not served by this release";
-        return MK_CAPABILITY_REQUIRED;
-    }
-
-    return MK_OK;
+    return NGX_OK;
 }
 
 
@@ -356,22 +400,9 @@ ngx_meshkit_open_check(ngx_meshkit_open_t *open)
     status = mk_checks_local(&facts, &open->found, &open->why);
     open->check = open->found.check;
 
-    if (status == MK_OK) {
-        open->accepted = 1;
-        status = ngx_meshkit_open_unbuilt(open);
-    }
+    open->accepted = status == MK_OK;
 
-    if (status != MK_OK) {
-        ngx_meshkit_open_decide(open, status, open->why);
-        return;
-    }
-
-    if (open->capsule->policy_id.len > 0) {
-        ngx_meshkit_policy_ask(open);
-        return;
-    }
-
-    ngx_meshkit_open_unwrap(open);
+    ngx_meshkit_open_answered(open, status, open->why);
 }
 
 
@@ -383,7 +414,7 @@ ngx_meshkit_open_read_record(ngx_meshkit_open_t *open)
 
     s = open->asked;
 
-    if (s->status == NGX_HTTP_NOT_FOUND && !s->redirected && !s->unserved) {
+    if (ngx_meshkit_subrequest_is_missing(s)) {
         ngx_meshkit_open_decide(open, MK_CAPSULE_NOT_FOUND, NULL);
         return;
     }
@@ -436,27 +467,13 @@ ngx_meshkit_open_stream(ngx_meshkit_open_t *open)
 static void
 ngx_meshkit_open_step(ngx_meshkit_open_t *open)
 {
-    switch (open->step) {
-
-    case NGX_MESHKIT_METADATA:
-        if (open->asked != NULL && open->asked->finished) {
-            ngx_meshkit_open_read_record(open);
-        }
-        break;
-
-    case NGX_MESHKIT_POLICY:
-        if (open->asked != NULL && open->asked->finished) {
-            ngx_meshkit_policy_read(open);
-        }
-        break;
-
-    case NGX_MESHKIT_FETCH:
-        ngx_meshkit_open_stream(open);
-        break;
-
-    case NGX_MESHKIT_END:
-        break;
+    if (open->step < NGX_MESHKIT_FETCH
+        && (open->asked == NULL || !open->asked->finished))
+    {
+        return;
     }
+
+    ngx_meshkit_open_steps[open->step].read(open);
 }
 
 

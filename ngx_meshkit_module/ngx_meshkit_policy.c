@@ -6,23 +6,27 @@
 #include "ngx_meshkit_subrequest.h"
 
 
-void
+ngx_int_t
 ngx_meshkit_policy_ask(ngx_meshkit_open_t *open)
 {
     char                          *body;
     size_t                         len;
+    ngx_int_t                      rc;
     ngx_str_t                      path, str;
     mk_status_t                    status;
     mk_decision_facts_t            facts;
     const ngx_meshkit_loc_conf_t  *conf;
 
     conf = open->conf;
-    open->check = MK_CHECK_POLICY;
+
+    if (open->capsule->policy_id.len == 0) {
+        return NGX_DECLINED;
+    }
 
     if (conf->policy == NULL) {
         ngx_meshkit_open_decide(open, MK_POLICY_PROVIDER_REQUIRED,
                                 "no meshkit_policy is set");
-        return;
+        return NGX_OK;
     }
 
     if (conf->subject != NULL && open->subject.len == 0) {
@@ -31,7 +35,7 @@ ngx_meshkit_policy_ask(ngx_meshkit_open_t *open)
 
         ngx_meshkit_open_decide(open, MK_POLICY_DENIED,
                                 "meshkit_subject is empty");
-        return;
+        return NGX_OK;
     }
 
     ngx_memzero(&facts, sizeof(mk_decision_facts_t));
@@ -44,13 +48,18 @@ ngx_meshkit_policy_ask(ngx_meshkit_open_t *open)
     facts.ip = ngx_meshkit_bytes(&open->request->connection->addr_text);
     facts.now = ngx_time();
 
+    if (open->capability.jti[0] != '\0') {
+        facts.capability_jti = open->capability.jti;
+        facts.capability_open = open->capability.may_open;
+        facts.capability_download = open->capability.may_download;
+    }
+
     status = mk_decision_request(conf->policy_format, &facts, &body, &len);
     if (status != MK_OK) {
         ngx_meshkit_open_decide(open, status, "the question cannot be put");
-        return;
+        return NGX_OK;
     }
 
-    open->step = NGX_MESHKIT_POLICY;
     open->policy_asked = 1;
     open->policy_start = ngx_current_msec;
 
@@ -58,11 +67,11 @@ ngx_meshkit_policy_ask(ngx_meshkit_open_t *open)
     str.data = (u_char *) body;
     str.len = len;
 
-    if (ngx_meshkit_open_ask(open, conf->policy, &path, &str) != NGX_OK) {
-        ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR, "no subrequest");
-    }
+    rc = ngx_meshkit_open_ask(open, conf->policy, &path, &str);
 
     free(body);
+
+    return rc;
 }
 
 
@@ -96,13 +105,5 @@ ngx_meshkit_policy_read(ngx_meshkit_open_t *open)
         status = mk_decision_read(open->conf->policy_format, &answer, &why);
     }
 
-    ngx_meshkit_subrequest_release(s);
-    open->asked = NULL;
-
-    if (status != MK_OK) {
-        ngx_meshkit_open_decide(open, status, why);
-        return;
-    }
-
-    ngx_meshkit_open_unwrap(open);
+    ngx_meshkit_open_answered(open, status, why);
 }

@@ -248,6 +248,13 @@ ngx_meshkit_subrequest_is_good(const ngx_meshkit_subrequest_t *s)
 }
 
 
+ngx_uint_t
+ngx_meshkit_subrequest_is_missing(const ngx_meshkit_subrequest_t *s)
+{
+    return s->status == NGX_HTTP_NOT_FOUND && !s->redirected && !s->unserved;
+}
+
+
 const char *
 ngx_meshkit_subrequest_fault(const ngx_meshkit_subrequest_t *s)
 {

@@ -93,7 +93,11 @@ ngx_int_t ngx_meshkit_subrequest_create(ngx_meshkit_open_t *open,
 /* 200, whole, of the media type, not too long, encoded or redirected */
 ngx_uint_t ngx_meshkit_subrequest_is_good(const ngx_meshkit_subrequest_t *s);
 
-/* why it is not, for the log */
+/* 404, said by the service itself */
+ngx_uint_t ngx_meshkit_subrequest_is_missing(
+    const ngx_meshkit_subrequest_t *s);
+
+/* why it is not good, for the log */
 const char *ngx_meshkit_subrequest_fault(const ngx_meshkit_subrequest_t *s);
 
 /*

@@ -122,6 +122,9 @@ my @mistakes = (
       'can be read by others than its owner, set its mode to 0600' ],
     [ meshkit_action => 'meshkit_action x;', undef, 'emerg',
       'invalid parameter "x", expected "open", "download" or a variable' ],
+    [ meshkit_audience => 'meshkit_audience "";', undef, 'emerg',
+      '"" is not a name: 1 to 255 bytes of UTF-8 without control '
+      . 'characters' ],
     [ meshkit_owners => 'meshkit_owners insecure_any;', undef, 'warn',
       '"meshkit_owners insecure_any": whoever can write a record decides '
       . 'what is served here' ],
@@ -178,10 +181,12 @@ for my $directive (sort keys %{ directives() }) {
 
 # Where it may not stand twice.
 for my $name (qw(metadata policy owners as action subject deadline
-                 clock_skew max_size read_ahead open audit_log))
+                 clock_skew max_size read_ahead open capability
+                 capability_issuers audience audit_log))
 {
     my %value = (metadata => '/m', policy => '/p', as => 'alice',
                  owners => "$keys/owners.jwks", action => 'open',
+                 capability_issuers => "$keys/owners.jwks",
                  open => 'cap', audit_log => 'off');
     my $line = "meshkit_$name " . ($value{$name} // '1') . ';';
     my ($code, $output) = said($line x 2);

@@ -24,6 +24,8 @@ my $old = $e->share(size => 10, iat => 1, exp => 2, revoked => undef,
 my $revoked = $e->share(size => 10, revoked => undef, policy_id => 'p-1');
 my $viewed = $e->share(size => 10, policy_id => 'p-1', no_download => undef);
 my $vault = $e->share(size => 10, policy_id => 'p-1', vault_id => 'v-1');
+my $bound = $e->share(size => 10, policy_id => 'p-1',
+                      capability_issuer => 'ines');
 
 $e->start;
 
@@ -68,13 +70,17 @@ try_it("/car/$viewed->{id}?action=download&as=bob",
 try_it("/car/$viewed->{id}?action=download", '403 download_not_allowed',
        '1 0 0', 'a download that is not allowed');
 
-{
-    $e->clear;
-    my $r = $e->get("/car/$vault->{id}?action=open");
-    like($e->code($r), qr/^vault_(?:denied|provider_error)$/, 'a vault');
-    is($e->policy->count . $e->gateway->count, '00',
-       'a vault: neither policy nor gateway is asked');
-}
+try_it("/car/$vault->{id}?action=open", '403 vault_denied', '2 0 0',
+       'a vault without members');
+$e->metadata->member('v-1', 'alice', 1);
+try_it("/car/$vault->{id}?action=open", '403 policy_denied', '2 1 0',
+       'a member, and a policy that says no');
+
+try_it("/car/$bound->{id}?action=open", '401 capability_required', '1 0 0',
+       'no capability token');
+try_it("/car/$bound->{id}?action=open", '403 capability_denied', '1 0 0',
+       'a capability token that is none',
+       headers => [ 'X-Meshkit-Capability' => 'x' ]);
 
 try_it("/car/$good->{id}?action=open", '403 policy_denied', '1 1 0',
        'a policy that says no');

@@ -106,6 +106,9 @@ sub _metadata {
 
     my $vector = _vector($service);
 
+    # in no vector is there anybody who knows the members of a vault
+    return { status => 503, body => '' } if $request->path =~ m{^/v1/vaults/};
+
     return undef if $request->path ne "/v1/capsules/$vector->{id}";
 
     return { status => $vector->{record_status}, type => 'application/json',
