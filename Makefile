@@ -201,7 +201,8 @@ lint: deps-lint
 	    --enable=warning,portability --inline-suppr \
 	    --suppress=missingIncludeSystem core cli
 	bash -n tools/deps tools/build-module tools/build-nginx \
-	    tools/sanitize demo/run .ci/run fuzz/run
+	    tools/sanitize demo/run .ci/run fuzz/run t/interop/run \
+	    t/interop/install
 	@for file in t/lib/Meshkit/*.pm t/lib/Meshkit/*/*.pm t/*/*.t \
 	    t/attack/report tools/lint; do \
 	    head -n 1 $$file | grep -q python && continue; \
@@ -250,6 +251,15 @@ deps-sanitize:
 sanitize: deps-sanitize
 	@$(MAKE) --no-print-directory -j2 $(TESTS)
 	@tools/sanitize $(BUILD)/sanitize $(filter $(BUILD)/t/core/%,$(TESTS))
+
+
+# --- programs of other projects ---------------------------------------------
+
+## run with Cerbos from npm, and print a table; QUICK=1 for the short form
+.PHONY: interop
+interop: deps-test
+	@$(MAKE) --no-print-directory -j2 all
+	@QUICK=$(QUICK) t/interop/run
 
 
 # --- installing -------------------------------------------------------------

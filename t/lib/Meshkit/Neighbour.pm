@@ -1,0 +1,148 @@
+package Meshkit::Neighbour;
+
+# A program of somebody else that the module has to get on with: installed by
+# t/interop/install, started on loopback, ended by its process id.
+#
+#   my $n = Meshkit::Neighbour->new('cerbos', dir => $t->dir);
+#   $n->version(qr/^([\d.]+)/, '--version');
+#   $n->start(command => [ 'server' ], ready => sub { ... });
+#   $n->exercise('members open', sub { ... });    # a subtest, and a row
+#   $n->pause; ->resume;                          # it hangs; no longer
+#   $n->stop; ->kill; ->start;                    # the same command again
+#
+# The rows are what t/interop/run prints: neighbour, version, what was
+# exercised, result.
+
+use strict;
+use warnings;
+
+use Test::More ();
+
+use Meshkit::Process qw(spawn end_process wait_process run_command wait_for);
+
+use constant { INSTALL_TIMEOUT => 600, START_TIMEOUT => 60,
+               STOP_TIMEOUT => 20 };
+
+
+sub new {
+    my ($class, $name, %opt) = @_;
+
+    my $self = bless { name => $name, version => '-', %opt }, $class;
+    my $r = run_command({ timeout => INSTALL_TIMEOUT }, 't/interop/install',
+                        $name);
+
+    ($self->{program}) = $r->{out} =~ /^(\S.*)\n\z/;
+
+    if ($r->{exit} != 0 || !defined $self->{program}) {
+        $self->_row('installed', 0);
+        die $r->{timed_out} ? "$name cannot be installed in time\n"
+                            : $r->{err};
+    }
+
+    return $self;
+}
+
+
+sub program { return $_[0]{program} }
+sub log { return Meshkit::Process::slurp("$_[0]{dir}/$_[0]{name}.log") }
+
+
+sub version {
+    my ($self, $pattern, @args) = @_;
+
+    my $r = run_command({}, $self->program, @args);
+
+    ($self->{version}) = $r->{out} =~ $pattern;
+    die "$self->{name} says no version: $r->{out}$r->{err}\n"
+        if !defined $self->{version};
+
+    return $self->{version};
+}
+
+
+sub start {
+    my ($self, %opt) = @_;
+
+    $self->{$_} = $opt{$_} for keys %opt;
+
+    my $log = "$self->{dir}/$self->{name}.log";
+
+    $self->{pid} = spawn($self->{name}, sub {
+        open STDIN, '<', '/dev/null' or die "stdin: $!";
+        open STDOUT, '>>', $log or die "$log: $!";
+        open STDERR, '>&', \*STDOUT or die "stderr: $!";
+        my @command = ($self->program, @{ $self->{command} });
+        exec { $command[0] } @command or die "exec $command[0]: $!\n";
+    }, guard => 1);
+
+    my $ready = wait_for(START_TIMEOUT, sub {
+        return -1 if defined wait_process($self->{pid}, 0);
+        return $self->{ready}->();
+    });
+
+    return $self if $ready > 0;
+
+    $self->stop;
+    $self->_row('started', 0);
+    die "$self->{name} does not start:\n" . $self->log;
+}
+
+
+sub stop {
+    my ($self) = @_;
+
+    my $pid = delete $self->{pid} // return $self;
+
+    CORE::kill('CONT', $pid);
+    end_process($pid, TERM => STOP_TIMEOUT);
+    return $self;
+}
+
+
+sub kill {
+    my ($self) = @_;
+
+    end_process(delete $self->{pid}) if $self->{pid};
+    return $self;
+}
+
+
+sub pause { return $_[0]->_stopped('STOP', qr/^State:\s+T/m) }
+sub resume { return $_[0]->_stopped('CONT', qr/^State:\s+[^T]/m) }
+
+
+sub _stopped {
+    my ($self, $signal, $state) = @_;
+
+    CORE::kill($signal, $self->{pid});
+    wait_for(START_TIMEOUT, sub {
+        Meshkit::Process::slurp("/proc/$self->{pid}/status") =~ $state
+    }) or die "$self->{name} does not obey SIG$signal\n";
+
+    return $self;
+}
+
+
+sub exercise {
+    my ($self, $what, $code) = @_;
+
+    my $good = Test::More::subtest($what, $code);
+
+    $self->_row($what, $good);
+    return $good;
+}
+
+
+sub _row {
+    my ($self, $what, $good) = @_;
+
+    my $path = $ENV{INTEROP_TABLE} // return;
+
+    open my $file, '>>', $path or die "$path: $!";
+    print $file join("\t", $self->{name}, $self->{version}, $what,
+                     $good ? 'ok' : 'FAILED'), "\n";
+    close $file or die "$path: $!";
+}
+
+
+1;
