@@ -1,0 +1,63 @@
+/*
+ * mk_redact: masks secrets in text that is going to be logged.
+ *
+ * Text is whatever nginx writes: a request line, a URL, a header, a whole log
+ * line, cut anywhere.  Masked, in place, is
+ *
+ *   - the value of a named argument, up to "&", a space or the line's end;
+ *     a name and its "=" are found in any letter case, percent-encoded, and
+ *     inside of a URL that is itself an argument, up to three levels deep
+ *   - the value of a named header, up to the line's end or to what nginx
+ *     writes behind its message (", client: "); "-" and "_" are the same
+ *   - what follows "Bearer " or "Basic " (RFC 6750, RFC 7617)
+ *   - a JWS in compact form (RFC 7515), of which a cut line may show the
+ *     beginning only, percent-encoded or not
+ *   - each secret that is given, percent-encoded or not; of one that is
+ *     longer than MK_REDACT_PREFIX, whatever begins with so many of its bytes
+ *
+ * What comes in its place is mk_mask.h's.  What is masked already is left as
+ * it is, so that masking twice is masking once, if no secret that is given
+ * has a space or a delimiter in it.
+ *
+ * Time is linear in the text for given rules.  Nothing is allocated but what
+ * OpenSSL's HMAC needs, and only where there is something to mask.
+ */
+
+#ifndef MK_REDACT_H
+#define MK_REDACT_H
+
+#include "mk_token_ref.h"
+
+
+/* of a secret that is given: shorter ones are not looked for (bytes) */
+#define MK_REDACT_SHORTEST  8
+
+/* so much of it has to fit (bytes) */
+#define MK_REDACT_PREFIX    64
+
+
+/* All borrowed.  Names are of [A-Za-z0-9_-.~], without a colon or a "=". */
+typedef struct {
+    const mk_bytes_t   *args;
+    size_t              nargs;
+    const mk_bytes_t   *headers;
+    size_t              nheaders;
+    const mk_bytes_t   *secrets;
+    size_t              nsecrets;
+    const mk_secret_t  *key;        /* of the token_refs */
+} mk_redact_t;
+
+
+/* Returns how many runs were masked, those that were masked before aside. */
+size_t mk_redact_text(const mk_redact_t *rules, uint8_t *text, size_t len);
+
+/* 1 if mk_redact_text would mask something */
+int mk_redact_finds(const mk_redact_t *rules, mk_bytes_t text);
+
+/*
+ * Masks a value as a whole, a "Bearer " or "Basic " in front aside.
+ */
+void mk_redact_value(const mk_secret_t *key, uint8_t *value, size_t len);
+
+
+#endif /* MK_REDACT_H */

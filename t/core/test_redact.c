@@ -1,0 +1,293 @@
+/*
+ * What is masked of a line, and what is not.  In a row's text that stands
+ * between braces, which are not part of it.
+ */
+
+#include "mk_mask.h"
+#include "mk_redact.h"
+#include "tap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+
+#define JWS  "eyJhbGciOiJFZERTQSJ9.eyJqdGkiOiJhIn0.c2lnbmF0dXJl-_"
+
+
+typedef struct {
+    const char  *name;
+    const char  *text;
+} redact_case_t;
+
+
+static const redact_case_t  cases[] = {
+    { "an argument", "GET /a?token={s3cr3t} HTTP/1.1" },
+    { "the last one", "/a?b=1&token={s3cr3t}" },
+    { "one of several", "/a?token={s3cr3t}&b=1" },
+    { "twice", "/a?token={one}&b=1&token={other}" },
+    { "in capitals", "/a?TOKEN={s3cr3t}" },
+    { "an escaped letter", "/a?%74oken={s3cr3t}" },
+    { "an escaped equals sign", "/a?token%3D{s3cr3t}" },
+    { "behind a semicolon", "/a?b=1;token={s3cr3t}" },
+    { "a semicolon does not end it", "/a?token={s3;cr3t}" },
+    { "nor an escaped ampersand", "/a?token={s3%26cr3t}&b=1" },
+    { "a number sign", "/a?token={s3#cr3t}" },
+    { "a quote inside", "\"/a?token={s3\"cr3t}\", b" },
+    { "a URL in a URL", "/a?u=%2Fb%3Ftoken%3D{s3cr3t}%26c%3D1&d=1" },
+    { "two levels deep", "/a?u=%252Fb%253Ftoken%253D{s3cr3t}%2526c%253D1" },
+    { "a line that is cut", "request: \"GET /a?token={s3c}" },
+    { "and ended", "request: \"GET /a?token={s3c}\n" },
+    { "another name", "/a?mytoken=s3cr3t&token2=x&to=y" },
+    { "no value", "/a?token=&b=1" },
+    { "no equals sign", "/a?token&b=1" },
+    { "the name at the very end", "/a?token" },
+    { "a header", "\"X-Key: {s3cr3t}\"\n" },
+    { "in small letters", "\"x-key:{s3cr3t}\"" },
+    { "of CGI", "param: \"HTTP_X_KEY: {s3cr3t}\"" },
+    { "spaces and quotes in it", "X-Key : {a \"b\", c}\r\nHost: d\r\n" },
+    { "up to what nginx adds",
+      "line: \"X-Key: {s3cr3t\", previous value: \"X-Key: a}\", client: b" },
+    { "not up to what the client adds",
+      "line: \"X-Key: {a\", client: s3cr3t}\", client: ::1" },
+    { "another name", "Monkey: a, X-Keys: b, XX-Key2: c" },
+    { "no value", "X-Key: \r\nHost: a" },
+    { "no colon", "X-Key" },
+    { "a bearer token", "Authorized: Bearer {s3cr3t}, x" },
+    { "in an argument", "/a?auth=Bearer%20{s3cr3t}&b=1" },
+    { "a plus sign", "/a?auth=bearer+{s3cr3t}" },
+    { "a password", "var: \"basic {dXNlcjpwYXNz==}\"" },
+    { "nginx's own word", "was provided for basic authentication, client" },
+    { "a challenge", "Bearer realm=\"a\", Basic realm=\"b\"" },
+    { "a bearer of news", "forbearer x, Bearer" },
+    { "a JWS in the path", "/open/{" JWS "}/a.txt" },
+    { "at the end", "/open/{" JWS "}" },
+    { "in quotes", "\"{" JWS "}\"" },
+    { "behind an escaped slash", "/a?u=%2Fb%2F{" JWS "}%2Fc" },
+    { "with escaped dots", "/{eyJhbGciOiJFZERTQSJ9%2EeyJqdGki%2ec2ln}/b" },
+    { "with escaped letters", "/{%65yJhbGciOiJFZERTQSJ9.e30.c2ln}/b" },
+    { "cut by nginx", "line: \"{eyJhbGciOiJFZERTQSJ9.eyJq}...\"" },
+    { "cut by the line's end", "/{eyJhbG}" },
+    { "cut and ended", "/{eyJhbG}\n" },
+    { "written with spaces", "/{ewogImFsZyI6ICJFZERTQSIg.e30.c2ln}" },
+    { "too short for one", "/eyJhbG/a" },
+    { "letters in front", "/QmeyJhbGciOiJFZERTQSJ9" },
+    { "a name like it", "/eyes/{eyJ}" },
+    { "a secret", "/p/{the-link-secret}/x" },
+    { "escaped", "/p/{the%2Dlink%2dsecret}" },
+    { "escaped twice", "/p/{the%252Dlink-secret}" },
+    { "behind a percent sign", "/p/%{the-link-secret}" },
+    { "in an escape", "/p/%{41bcdefgh!}" },
+    { "cut", "/p/{the-link}\n" },
+    { "another", "/p/the-link-secrat" },
+    { "a short one is not looked for", "/p/tiny/" },
+    { "an escape that is none", "/%" },
+    { "half of one", "/%4" },
+    { "of no digits", "/%zz?token={a}" },
+    { "three levels deep", "/a?u=b%25253Ftoken%25253D{s3cr3t}%252526c" },
+    { "no deeper", "%25252525252525252525token=a" },
+    { "nothing", "" },
+};
+
+
+static mk_bytes_t
+text(const char *s)
+{
+    mk_bytes_t  bytes;
+
+    bytes.data = (const uint8_t *) s;
+    bytes.len = strlen(s);
+
+    return bytes;
+}
+
+
+static mk_secret_t  *key;
+static mk_bytes_t    args[1], headers[2], secrets[3];
+static mk_redact_t   rules;
+
+
+static void
+setup(void)
+{
+    key = mk_token_ref_key();
+
+    args[0] = text("token");
+    headers[0] = text("Authorization");
+    headers[1] = text("X-Key");
+    secrets[0] = text("the-link-secret");
+    secrets[1] = text("tiny");
+    secrets[2] = text("41bcdefgh!");
+
+    rules.args = args;
+    rules.nargs = 1;
+    rules.headers = headers;
+    rules.nheaders = 2;
+    rules.secrets = secrets;
+    rules.nsecrets = 3;
+    rules.key = key;
+}
+
+
+/* takes the braces out; what stood between them is masked in want */
+static size_t
+expand(const char *row, char *from, char *want)
+{
+    size_t  n, start;
+
+    start = 0;
+
+    for (n = 0; *row != '\0'; row++) {
+
+        if (*row == '{') {
+            start = n;
+
+        } else if (*row == '}') {
+            mk_mask_put(key, (uint8_t *) want + start, n - start);
+
+        } else {
+            from[n] = *row;
+            want[n++] = *row;
+        }
+    }
+
+    from[n] = '\0';
+    want[n] = '\0';
+
+    return n;
+}
+
+
+static void
+rows(void)
+{
+    int                   masked;
+    char                 *got, *want;
+    size_t                i, len, n;
+    const redact_case_t  *c;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        c = &cases[i];
+        got = malloc(strlen(c->text) + 1);
+        want = malloc(strlen(c->text) + 1);
+        len = expand(c->text, got, want);
+        masked = strcmp(got, want) != 0;
+
+        is_int(mk_redact_finds(&rules, text(got)), masked,
+               "%s: whether there is something", c->name);
+        n = mk_redact_text(&rules, (uint8_t *) got, len);
+        is_str(got, want, "%s", c->name);
+        ok((n > 0) == masked
+           && mk_redact_text(&rules, (uint8_t *) got, len) == 0
+           && strcmp(got, want) == 0, "%s: once is enough", c->name);
+
+        free(got);
+        free(want);
+    }
+}
+
+
+static void
+masks(void)
+{
+    char  ref[MK_TOKEN_REF + 1];
+    char  value[] = "Bearer a-long-secret";
+    char  eight[] = "8 bytes.";
+    char  nine[] = "9 bytes..";
+
+    mk_token_ref_print(key, text("a-long-secret"), ref);
+    mk_redact_value(key, (uint8_t *) value, strlen(value));
+    ok(strncmp(value, "Bearer ", 7) == 0 && strncmp(value + 7, ref, 8) == 0
+       && strcmp(value + 15, "*****") == 0,
+       "the token's reference, and asterisks up to its length");
+
+    mk_redact_value(key, (uint8_t *) eight, 8);
+    is_str(eight, "********", "eight bytes are asterisks");
+
+    mk_redact_value(key, (uint8_t *) nine, 9);
+    ok(mk_mask_is((uint8_t *) nine, 9) && nine[8] == '*' && nine[0] != '*',
+       "nine have a reference");
+
+    ok(mk_mask_is((const uint8_t *) "", 0), "nothing needs no mask");
+    ok(!mk_mask_is((const uint8_t *) "12345678", 8), "eight digits do");
+    ok(!mk_mask_is((const uint8_t *) "1234567G*", 9), "and what is no digit");
+    ok(!mk_mask_is((const uint8_t *) "12345678*x", 10),
+       "and what stands between asterisks");
+}
+
+
+/* no text makes it slow: as many bytes as nginx's largest buffers, and more */
+static void
+hostile(void)
+{
+    size_t    i, n, len;
+    uint8_t  *buffer;
+
+    static const char *const  pieces[] = {
+        "Authorization: ", "Authorization:\"", "token=", "token%253D",
+        "X-Key: , client: ", "Bearer ", "bearer+", "basic a\"", "%25", "%",
+        "eyJ", "eyJ-", "ewo_", "ewo.", "the-link-", "the-link%2D", "eyJhbG ",
+    };
+
+    len = 4 << 20;
+    buffer = malloc(len);
+
+    for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        for (n = 0; n < len; n++) {
+            buffer[n] = (uint8_t) pieces[i][n % strlen(pieces[i])];
+        }
+
+        mk_redact_text(&rules, buffer, len);
+        ok(mk_redact_text(&rules, buffer, len) == 0,
+           "4 MiB of \"%s\"", pieces[i]);
+    }
+
+    free(buffer);
+}
+
+
+/* a secret longer than what has to fit, and one that only begins like it */
+static void
+prefix(void)
+{
+    char         line[400], secret[201];
+    mk_bytes_t   one;
+    mk_redact_t  long_rules;
+
+    memset(secret, 'a', 200);
+    secret[200] = '\0';
+    one = text(secret);
+
+    memset(&long_rules, 0, sizeof(long_rules));
+    long_rules.secrets = &one;
+    long_rules.nsecrets = 1;
+    long_rules.key = key;
+
+    memset(line, 'b', sizeof(line));
+    memset(line + 10, 'a', 100);
+    ok(mk_redact_text(&long_rules, (uint8_t *) line, sizeof(line)) == 1
+       && mk_mask_is((uint8_t *) line + 10, 100) && line[110] == 'b'
+       && line[9] == 'b', "the first half of a secret");
+
+    memset(line, 'b', sizeof(line));
+    memset(line + 10, 'a', MK_REDACT_PREFIX - 1);
+    ok(mk_redact_text(&long_rules, (uint8_t *) line, sizeof(line)) == 0,
+       "not what is shorter than MK_REDACT_PREFIX");
+
+    memset(line + 400 - 20, 'a', 20);
+    ok(mk_redact_text(&long_rules, (uint8_t *) line, sizeof(line)) == 1,
+       "but its beginning, where the line is cut");
+}
+
+
+int
+main(void)
+{
+    setup();
+    rows();
+    masks();
+    prefix();
+    hostile();
+    mk_secret_free(key);
+
+    return tap_done();
+}
