@@ -278,10 +278,7 @@ open_check_services(const open_t *s)
         return MK_VAULT_PROVIDER_ERROR;
     }
 
-    if (c->has_capability
-        && ((s->action == MK_ACTION_OPEN) ? c->capability_open
-                                          : c->capability_download))
-    {
+    if (mk_capsule_requires_token(c, s->action)) {
         return MK_CAPABILITY_REQUIRED;
     }
 

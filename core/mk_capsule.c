@@ -240,6 +240,14 @@ mk_capsule_body_size(const mk_capsule_t *capsule)
 }
 
 
+int
+mk_capsule_requires_token(const mk_capsule_t *capsule, mk_action_t action)
+{
+    return action == MK_ACTION_DOWNLOAD ? capsule->capability_download
+                                        : capsule->capability_open;
+}
+
+
 size_t
 mk_capsule_floe_aad(const mk_capsule_t *capsule,
     uint8_t out[MK_CAPSULE_AAD_MAX])

@@ -108,6 +108,10 @@ uint32_t mk_capsule_segment_length(const uint8_t header[MK_FLOE_HEADER]);
  */
 uint64_t mk_capsule_body_size(const mk_capsule_t *capsule);
 
+/* 1 if a capability token is required for the action, else 0 */
+int mk_capsule_requires_token(const mk_capsule_t *capsule,
+    mk_action_t action);
+
 /* Writes the FLOE aad; returns its length. */
 size_t mk_capsule_floe_aad(const mk_capsule_t *capsule,
     uint8_t out[MK_CAPSULE_AAD_MAX]);

@@ -239,10 +239,7 @@ ngx_meshkit_audit_applies(const ngx_meshkit_open_t *open)
         idle |= 1u << MK_CHECK_VAULT;
     }
 
-    if (capsule == NULL || !capsule->has_capability
-        || !(open->action == MK_ACTION_DOWNLOAD ? capsule->capability_download
-                                                : capsule->capability_open))
-    {
+    if (capsule == NULL || !mk_capsule_requires_token(capsule, open->action)) {
         idle |= 1u << MK_CHECK_CAPABILITY;
     }
 

@@ -140,22 +140,6 @@ ngx_meshkit_capability_take(ngx_meshkit_open_t *open)
 }
 
 
-static ngx_uint_t
-ngx_meshkit_capability_is_required(const ngx_meshkit_open_t *open)
-{
-    const mk_capsule_t  *capsule;
-
-    capsule = open->capsule;
-
-    if (!capsule->has_capability) {
-        return 0;
-    }
-
-    return open->action == MK_ACTION_DOWNLOAD ? capsule->capability_download
-                                              : capsule->capability_open;
-}
-
-
 static mk_status_t
 ngx_meshkit_capability_check(ngx_meshkit_open_t *open, const char **why)
 {
@@ -200,7 +184,7 @@ ngx_meshkit_capability_ask(ngx_meshkit_open_t *open)
     mk_status_t   status;
     const char   *why;
 
-    if (!ngx_meshkit_capability_is_required(open)) {
+    if (!mk_capsule_requires_token(open->capsule, open->action)) {
         return NGX_DECLINED;
     }
 

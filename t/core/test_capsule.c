@@ -488,8 +488,10 @@ test_values(void)
 
     read_core("capability", "{\"issuer\":\"i\",\"actions\":[\"download\"]}",
               &capsule);
-    is_int(capsule->capability_open, 0, "no token to open");
-    is_int(capsule->capability_download, 1, "a token to download");
+    is_int(mk_capsule_requires_token(capsule, MK_ACTION_OPEN), 0,
+           "no token to open");
+    is_int(mk_capsule_requires_token(capsule, MK_ACTION_DOWNLOAD), 1,
+           "a token to download");
     is_int(capsule->allow_download, 1, "downloads are allowed by default");
     is_int(capsule->has_exp, 0, "no exp");
     is_int(capsule->size, 120, "size");
@@ -510,6 +512,9 @@ test_values(void)
 
     read_core("allowDownload", "false", &capsule);
     is_int(capsule->allow_download, 0, "downloads are refused");
+    is_int(mk_capsule_requires_token(capsule, MK_ACTION_OPEN)
+           + mk_capsule_requires_token(capsule, MK_ACTION_DOWNLOAD), 0,
+           "no token where no capability is named");
     mk_capsule_free(capsule);
 
     read_core("exp", "0", &capsule);
@@ -517,8 +522,10 @@ test_values(void)
     mk_capsule_free(capsule);
 
     read_core("capability", "{\"issuer\":\"i\"}", &capsule);
-    is_int(capsule->capability_open, 1, "a token for all: to open");
-    is_int(capsule->capability_download, 1, "and to download");
+    is_int(mk_capsule_requires_token(capsule, MK_ACTION_OPEN), 1,
+           "a token for all: to open");
+    is_int(mk_capsule_requires_token(capsule, MK_ACTION_DOWNLOAD), 1,
+           "and to download");
     mk_capsule_free(capsule);
 
     read_core("content.size", "65504", &capsule);

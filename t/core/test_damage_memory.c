@@ -12,6 +12,7 @@
 #include "mk_author.h"
 #include "mk_opener.h"
 #include "mk_sealer.h"
+#include "mk_standing.h"
 #include "mk_token.h"
 #include "share.h"
 #include "tap.h"
@@ -497,6 +498,26 @@ token_task(void)
 }
 
 
+/* what is said of a member and of a capability: no memory is neither */
+static mk_status_t
+standing_task(void)
+{
+    mk_status_t  status;
+
+    static const char  text[] =
+        "{\"member\":true,\"status\":{\"state\":\"active\"}}";
+
+    status = mk_standing_member(dag_bytes((const uint8_t *) text,
+                                          sizeof(text) - 1));
+    if (status != MK_OK) {
+        return status;
+    }
+
+    return mk_standing_capability(dag_bytes((const uint8_t *) text,
+                                            sizeof(text) - 1));
+}
+
+
 static void
 all_tasks(const char *whose)
 {
@@ -522,6 +543,8 @@ all_tasks(const char *whose)
 
     snprintf(name, sizeof(name), "%s: keys", whose);
     every_allocation(name, key_task, 20);
+    snprintf(name, sizeof(name), "%s: a member", whose);
+    every_allocation(name, standing_task, 10);
     snprintf(name, sizeof(name), "%s: a link", whose);
     every_allocation(name, token_task, 20);
 }
