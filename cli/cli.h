@@ -15,6 +15,7 @@ int share_main(int argc, char **argv);
 int revoke_main(int argc, char **argv);
 int inspect_main(int argc, char **argv);
 int open_main(int argc, char **argv);
+int audit_main(int argc, char **argv);
 
 
 #endif /* CLI_H */

@@ -36,6 +36,7 @@ static const main_command_t  main_commands[] = {
     { "revoke", revoke_main, "end a share" },
     { "inspect", inspect_main, "show what a capsule says" },
     { "open", open_main, "fetch, verify and decrypt a shared file" },
+    { "audit", audit_main, "read a gateway's audit log" },
 };
 
 #define MAIN_COMMANDS  (sizeof(main_commands) / sizeof(main_commands[0]))

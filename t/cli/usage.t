@@ -47,7 +47,8 @@ for my $command (grep { $_ ne 'help' } @commands) {
     $c->refused("$command: an option without its value", 2,
                 qr/needs a value/, $command,
                 $command eq 'inspect' ? '--owners'
-                : $command eq 'keygen' ? '--out' : '--token-file')
+                : $command eq 'keygen' ? '--out'
+                : $command eq 'audit' ? '--capsule' : '--token-file')
 }
 
 for my $line ($exits =~ /^  (.+)$/mg) {
