@@ -174,10 +174,13 @@ mk_audit_own(mk_audit_line_t *line, const char *name, const char *word)
 static void
 mk_audit_text(mk_audit_line_t *line, mk_bytes_t text, size_t max)
 {
-    char  escaped[MK_AUDIT_SUBJECT_MAX];
+    char    escaped[MK_AUDIT_SUBJECT_MAX];
+    size_t  len;
+
+    len = mk_audit_escape(text, escaped, max);
 
     mk_audit_word(line, "\"");
-    mk_audit_put(line, escaped, mk_audit_escape(text, escaped, max));
+    mk_audit_put(line, escaped, len);
     mk_audit_word(line, "\"");
 }
 
