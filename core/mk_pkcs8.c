@@ -1,11 +1,11 @@
 #include "mk_pkcs8.h"
 
+#include "mk_der.h"
 #include "mk_key.h"
 #include "mk_pkey.h"
 
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
-#include <openssl/decoder.h>
 #include <openssl/encoder.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -17,6 +17,38 @@
 
 #define MK_PKCS8_BEGIN      "-----BEGIN "
 #define MK_PKCS8_STRUCTURE  "PrivateKeyInfo"
+
+
+/* the OID of P-256, as an element (RFC 5480 section 2.1.1.1) */
+static const uint8_t  mk_pkcs8_p256_text[] = {
+    0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07
+};
+
+static const mk_bytes_t  mk_pkcs8_p256 = {
+    mk_pkcs8_p256_text, sizeof(mk_pkcs8_p256_text)
+};
+
+
+/* id-ecPublicKey (RFC 5480 section 2.1.1), RFC 8410 section 3 */
+static const uint8_t  mk_pkcs8_ec[] = {
+    0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01
+};
+static const uint8_t  mk_pkcs8_x25519[] = { 0x2b, 0x65, 0x6e };
+static const uint8_t  mk_pkcs8_ed25519[] = { 0x2b, 0x65, 0x70 };
+
+
+static const struct {
+    mk_key_type_t  type;
+    mk_bytes_t     oid;
+    mk_bytes_t     parameters;
+} mk_pkcs8_algorithms[] = {
+    { MK_KEY_P256, { mk_pkcs8_ec, sizeof(mk_pkcs8_ec) },
+      { mk_pkcs8_p256_text, sizeof(mk_pkcs8_p256_text) } },
+    { MK_KEY_X25519, { mk_pkcs8_x25519, sizeof(mk_pkcs8_x25519) },
+      { NULL, 0 } },
+    { MK_KEY_ED25519, { mk_pkcs8_ed25519, sizeof(mk_pkcs8_ed25519) },
+      { NULL, 0 } },
+};
 
 
 /* One PEM block, in the secure heap where there is one. */
@@ -80,79 +112,135 @@ mk_pkcs8_read_block(mk_bytes_t pem, mk_pkcs8_block_t *block)
 }
 
 
-/* what is asked for a passphrase has none: no prompt on a terminal, ever */
+/* RFC 5208 section 5, AlgorithmIdentifier; *type is NONE for any other */
 static int
-mk_pkcs8_no_passphrase(char *out, size_t size, size_t *len,
-    const OSSL_PARAM params[], void *data)
+mk_pkcs8_algorithm(mk_bytes_t in, mk_key_type_t *type)
 {
-    (void) out;
-    (void) size;
-    (void) params;
-    (void) data;
+    size_t      i;
+    mk_bytes_t  oid;
 
-    *len = 0;
+    *type = MK_KEY_NONE;
 
-    return 0;
-}
-
-
-static EVP_PKEY *
-mk_pkcs8_decode(const mk_pkcs8_block_t *block)
-{
-    size_t             left;
-    EVP_PKEY          *pkey;
-    OSSL_DECODER_CTX  *ctx;
-    const uint8_t     *der;
-
-    pkey = NULL;
-    der = block->der;
-    left = (size_t) block->len;
-
-    ctx = OSSL_DECODER_CTX_new_for_pkey(&pkey, "DER", MK_PKCS8_STRUCTURE,
-                                        NULL, EVP_PKEY_KEYPAIR, NULL, NULL);
-    if (ctx == NULL) {
-        return NULL;
-    }
-
-    if (OSSL_DECODER_CTX_set_passphrase_cb(ctx, mk_pkcs8_no_passphrase, NULL)
-        != 1
-        || OSSL_DECODER_from_data(ctx, &der, &left) != 1
-        || left != 0)
-    {
-        EVP_PKEY_free(pkey);
-        pkey = NULL;
-    }
-
-    OSSL_DECODER_CTX_free(ctx);
-
-    return pkey;
-}
-
-
-/* in range, and the public part belongs to the private one */
-static int
-mk_pkcs8_check(EVP_PKEY *pkey)
-{
-    int            valid;
-    EVP_PKEY_CTX  *ctx;
-
-    ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-    if (ctx == NULL) {
+    if (!mk_der_take(&in, MK_DER_OID, &oid)) {
         return 0;
     }
 
-    valid = EVP_PKEY_check(ctx) == 1;
-    EVP_PKEY_CTX_free(ctx);
+    for (i = 0; i < sizeof(mk_pkcs8_algorithms)
+                    / sizeof(mk_pkcs8_algorithms[0]); i++)
+    {
+        if (mk_bytes_equal(oid, mk_pkcs8_algorithms[i].oid)
+            && mk_bytes_equal(in, mk_pkcs8_algorithms[i].parameters))
+        {
+            *type = mk_pkcs8_algorithms[i].type;
+        }
+    }
 
-    return valid;
+    return 1;
+}
+
+
+/* ECPrivateKey (RFC 5915 section 3): the number, and perhaps the point */
+static int
+mk_pkcs8_ec_key(mk_bytes_t in, mk_bytes_t *private, mk_bytes_t *public)
+{
+    mk_bytes_t  key, text;
+
+    if (!mk_der_take(&in, MK_DER_SEQUENCE, &key) || in.len != 0
+        || !mk_der_take_number(&key, 1)
+        || !mk_der_take(&key, MK_DER_OCTET_STRING, private))
+    {
+        return 0;
+    }
+
+    if (mk_der_is(key, MK_DER_CONTEXT(0))
+        && (!mk_der_take(&key, MK_DER_CONTEXT(0), &text)
+            || !mk_bytes_equal(text, mk_pkcs8_p256)))
+    {
+        return 0;
+    }
+
+    if (key.len == 0) {
+        return 1;
+    }
+
+    /* a bit string begins with the number of bits that it has too many */
+    if (!mk_der_take(&key, MK_DER_CONTEXT(1), &text) || key.len != 0
+        || !mk_der_take(&text, MK_DER_BIT_STRING, public) || text.len != 0
+        || public->len < 2 || public->data[0] != 0)
+    {
+        return 0;
+    }
+
+    public->data++;
+    public->len--;
+
+    return 1;
+}
+
+
+/* CurvePrivateKey (RFC 8410 section 7), or the above */
+static int
+mk_pkcs8_key(mk_bytes_t in, mk_key_type_t type, mk_bytes_t *private,
+    mk_bytes_t *public)
+{
+    memset(public, 0, sizeof(mk_bytes_t));
+
+    if (type == MK_KEY_P256) {
+        return mk_pkcs8_ec_key(in, private, public)
+               && private->len == MK_PKEY_PRIVATE;
+    }
+
+    return mk_der_take(&in, MK_DER_OCTET_STRING, private) && in.len == 0
+           && private->len == MK_PKEY_PRIVATE;
+}
+
+
+/* PrivateKeyInfo (RFC 5208 section 5); attributes are not looked at */
+static EVP_PKEY *
+mk_pkcs8_decode(const mk_pkcs8_block_t *block, const char **why)
+{
+    EVP_PKEY       *pkey;
+    mk_bytes_t      in, info, algorithm, key, attributes, private, public;
+    mk_key_type_t   type;
+
+    in.data = block->der;
+    in.len = (size_t) block->len;
+
+    *why = "is not a valid PKCS#8 private key";
+
+    if (!mk_der_take(&in, MK_DER_SEQUENCE, &info) || in.len != 0
+        || !mk_der_take_number(&info, 0)
+        || !mk_der_take(&info, MK_DER_SEQUENCE, &algorithm)
+        || !mk_der_take(&info, MK_DER_OCTET_STRING, &key)
+        || (info.len > 0
+            && (!mk_der_take(&info, MK_DER_CONTEXT(0), &attributes)
+                || info.len != 0))
+        || !mk_pkcs8_algorithm(algorithm, &type))
+    {
+        return NULL;
+    }
+
+    if (type == MK_KEY_NONE) {
+        *why = "is not a P-256, X25519 or Ed25519 key";
+        return NULL;
+    }
+
+    if (!mk_pkcs8_key(key, type, &private, &public)) {
+        return NULL;
+    }
+
+    pkey = mk_pkey_from_private(type, private, public);
+    if (pkey == NULL) {
+        *why = "has parts that do not belong together";
+    }
+
+    return pkey;
 }
 
 
 static EVP_PKEY *
 mk_pkcs8_read_pkey(const mk_pkcs8_block_t *block, const char **why)
 {
-    EVP_PKEY  *pkey;
-
     if (strcmp(block->name, "ENCRYPTED PRIVATE KEY") == 0
         || block->header[0] != '\0')
     {
@@ -165,25 +253,7 @@ mk_pkcs8_read_pkey(const mk_pkcs8_block_t *block, const char **why)
         return NULL;
     }
 
-    pkey = mk_pkcs8_decode(block);
-    if (pkey == NULL) {
-        *why = "is not a valid PKCS#8 private key";
-        return NULL;
-    }
-
-    if (mk_pkey_type(pkey) == MK_KEY_NONE) {
-        *why = "is not a P-256, X25519 or Ed25519 key";
-
-    } else if (!mk_pkcs8_check(pkey)) {
-        *why = "has parts that do not belong together";
-
-    } else {
-        return pkey;
-    }
-
-    EVP_PKEY_free(pkey);
-
-    return NULL;
+    return mk_pkcs8_decode(block, why);
 }
 
 

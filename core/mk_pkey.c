@@ -1,5 +1,7 @@
 #include "mk_pkey.h"
 
+#include "mk_secret.h"
+
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -11,8 +13,8 @@
 #include <string.h>
 
 
-/* group, point and the end */
-#define MK_PKEY_PARAMS  3
+/* group, point, number and the end */
+#define MK_PKEY_PARAMS  4
 
 
 EVP_PKEY *
@@ -231,6 +233,204 @@ mk_pkey_from_public(mk_key_type_t type, mk_bytes_t bytes)
     }
 
     if (pkey != NULL && !mk_pkey_check_public(pkey)) {
+        EVP_PKEY_free(pkey);
+        pkey = NULL;
+    }
+
+    ERR_pop_to_mark();
+
+    return pkey;
+}
+
+
+/* d * G, uncompressed */
+static int
+mk_pkey_compute_point(const EC_GROUP *group, const BIGNUM *d,
+    uint8_t point[MK_PKEY_POINT])
+{
+    int        done;
+    EC_POINT  *q;
+
+    q = EC_POINT_new(group);
+
+    done = q != NULL
+           && EC_POINT_mul(group, q, d, NULL, NULL, NULL) == 1
+           && EC_POINT_point2oct(group, q, POINT_CONVERSION_UNCOMPRESSED,
+                                 point, MK_PKEY_POINT, NULL)
+              == MK_PKEY_POINT;
+
+    EC_POINT_free(q);
+
+    return done;
+}
+
+
+/* The number as OSSL_PARAM wants it, and the point if it is not known. */
+static int
+mk_pkey_private_parts(mk_bytes_t bytes, uint8_t native[MK_PKEY_PRIVATE],
+    mk_bytes_t *public, uint8_t point[MK_PKEY_POINT])
+{
+    int        done;
+    BIGNUM    *d;
+    EC_GROUP  *group;
+
+    done = 0;
+    d = BN_secure_new();
+    group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+
+    if (d == NULL || group == NULL) {
+        goto done;
+    }
+
+    BN_set_flags(d, BN_FLG_CONSTTIME);
+
+    if (BN_bin2bn(bytes.data, MK_PKEY_PRIVATE, d) == NULL
+        || BN_bn2nativepad(d, native, MK_PKEY_PRIVATE) != MK_PKEY_PRIVATE)
+    {
+        goto done;
+    }
+
+    done = 1;
+
+    if (public->len == 0) {
+        done = mk_pkey_compute_point(group, d, point);
+        public->data = point;
+        public->len = MK_PKEY_POINT;
+
+    } else {
+        memcpy(point, public->data, public->len);
+    }
+
+done:
+
+    EC_GROUP_free(group);
+    BN_clear_free(d);
+
+    return done;
+}
+
+
+static EVP_PKEY *
+mk_pkey_from_number(mk_bytes_t bytes, mk_bytes_t public)
+{
+    char           group[] = SN_X9_62_prime256v1;
+    uint8_t        point[MK_PKEY_POINT];
+    EVP_PKEY      *pkey;
+    OSSL_PARAM     params[MK_PKEY_PARAMS];
+    mk_secret_t   *native;
+    EVP_PKEY_CTX  *ctx;
+
+    if (public.len > MK_PKEY_POINT) {
+        return NULL;
+    }
+
+    pkey = NULL;
+    native = mk_secret_create(MK_PKEY_PRIVATE);
+    ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+
+    if (native == NULL || ctx == NULL
+        || !mk_pkey_private_parts(bytes, mk_secret_bytes(native), &public,
+                                  point))
+    {
+        goto done;
+    }
+
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+                                                 group, 0);
+    params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
+                                                  point, public.len);
+    params[2] = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY,
+                                        mk_secret_bytes(native),
+                                        MK_PKEY_PRIVATE);
+    params[3] = OSSL_PARAM_construct_end();
+
+    if (EVP_PKEY_fromdata_init(ctx) != 1
+        || EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_KEYPAIR, params) != 1)
+    {
+        pkey = NULL;
+    }
+
+done:
+
+    EVP_PKEY_CTX_free(ctx);
+    mk_secret_free(native);
+
+    return pkey;
+}
+
+
+/*
+ * OpenSSL keeps such a key in ordinary memory if it was made from bytes, and
+ * in the secure heap if it is a copy.
+ */
+static EVP_PKEY *
+mk_pkey_from_okp(const char *name, mk_bytes_t bytes)
+{
+    EVP_PKEY  *pkey, *copy;
+
+    pkey = EVP_PKEY_new_raw_private_key_ex(NULL, name, NULL, bytes.data,
+                                           bytes.len);
+    if (pkey == NULL) {
+        return NULL;
+    }
+
+    copy = EVP_PKEY_dup(pkey);
+    EVP_PKEY_free(pkey);
+
+    return copy;
+}
+
+
+/* in range, and the public part belongs to the private one */
+static int
+mk_pkey_check_pair(EVP_PKEY *pkey)
+{
+    int            valid;
+    EVP_PKEY_CTX  *ctx;
+
+    ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+    if (ctx == NULL) {
+        return 0;
+    }
+
+    valid = EVP_PKEY_check(ctx) == 1;
+    EVP_PKEY_CTX_free(ctx);
+
+    return valid;
+}
+
+
+EVP_PKEY *
+mk_pkey_from_private(mk_key_type_t type, mk_bytes_t bytes, mk_bytes_t public)
+{
+    EVP_PKEY  *pkey;
+
+    if (bytes.len != MK_PKEY_PRIVATE) {
+        return NULL;
+    }
+
+    pkey = NULL;
+    ERR_set_mark();
+
+    switch (type) {
+
+    case MK_KEY_P256:
+        pkey = mk_pkey_from_number(bytes, public);
+        break;
+
+    case MK_KEY_X25519:
+        pkey = mk_pkey_from_okp(SN_X25519, bytes);
+        break;
+
+    case MK_KEY_ED25519:
+        pkey = mk_pkey_from_okp(SN_ED25519, bytes);
+        break;
+
+    default:
+        break;
+    }
+
+    if (pkey != NULL && !mk_pkey_check_pair(pkey)) {
         EVP_PKEY_free(pkey);
         pkey = NULL;
     }

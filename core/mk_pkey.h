@@ -15,6 +15,7 @@
 #define MK_PKEY_POINT       (1 + 2 * MK_PKEY_COORDINATE)
 #define MK_PKEY_OKP         32
 #define MK_PKEY_PUBLIC_MAX  MK_PKEY_POINT
+#define MK_PKEY_PRIVATE     32
 
 /* SEC 1 section 2.3.3: what an uncompressed point begins with */
 #define MK_PKEY_UNCOMPRESSED  0x04
@@ -39,6 +40,16 @@ int mk_pkey_public(const EVP_PKEY *pkey, uint8_t out[MK_PKEY_PUBLIC_MAX],
  * if OpenSSL fails.
  */
 EVP_PKEY *mk_pkey_from_public(mk_key_type_t type, mk_bytes_t bytes);
+
+/*
+ * The private key with those MK_PKEY_PRIVATE bytes, big-endian for P-256; the
+ * caller owns it and wipes the bytes.  The public part of a P-256 key comes
+ * from "public" (a point, RFC 5480 section 2.2), or is computed if that is
+ * empty.  OpenSSL keeps the private part in its secure heap if there is one.
+ * NULL if the two do not belong together, and on any other failure.
+ */
+EVP_PKEY *mk_pkey_from_private(mk_key_type_t type, mk_bytes_t bytes,
+    mk_bytes_t public);
 
 
 #endif /* MK_PKEY_H */

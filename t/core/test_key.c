@@ -26,6 +26,13 @@
     "C3qqDSYP5BMtie6TTSFbvonpNw==\n"                                     \
     "-----END PRIVATE KEY-----\n"
 
+#define P256_SHORT_PEM                                                   \
+    "-----BEGIN PRIVATE KEY-----\n"                                      \
+    "MGcCAQAwEwYHKoZIzj0CAQYIKoZIzj0DAQcETTBLAgEBBCBZIPRQYmn0+0/iNJ0t\n" \
+    "C3qqDSYP5BMtie6TTSFbvonpN6EkAyIAAnwrEOYgzRKBJDNabVIQRzUfo3TQPtgH\n" \
+    "hngZyIuK25p2\n"                                                     \
+    "-----END PRIVATE KEY-----\n"
+
 #define X25519_PEM                                                       \
     "-----BEGIN PRIVATE KEY-----\n"                                      \
     "MC4CAQAwBQYDK2VuBCIEINkGwxed8in0DSjtm6Ukn5JwlQWc8cOz4fdOfD3d3pO1\n" \
@@ -69,6 +76,8 @@ test_pem(void)
     } cases[] = {
         { "P-256", P256_PEM, MK_KEY_P256, P256_KID },
         { "P-256 without its public part", P256_BARE_PEM, MK_KEY_P256,
+          P256_KID },
+        { "P-256 with half its public part", P256_SHORT_PEM, MK_KEY_P256,
           P256_KID },
         { "X25519", X25519_PEM, MK_KEY_X25519, X25519_KID },
         { "Ed25519", ED25519_PEM, MK_KEY_ED25519, ED25519_KID },
@@ -205,7 +214,7 @@ static const struct {
       "B4Z4GciLituadjmV55pfCFEdUF7kJei1n78IucAI10+k53KUz54BQJEC\n"
       "-----END PRIVATE KEY-----\n" },
     { "a public part off the curve",
-      "is not a valid PKCS#8 private key",
+      "has parts that do not belong together",
       "-----BEGIN PRIVATE KEY-----\n"
       "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgWSD0UGJp9PtP4jSd\n"
       "LQt6qg0mD+QTLYnuk00hW76J6TehRANCAAR8KxDmIM0SgSQzWm1SEEc1H6N00D7Y\n"
