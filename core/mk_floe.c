@@ -162,9 +162,14 @@ mk_floe_segment_key(mk_floe_t *floe, uint64_t index)
     key = mk_secret_bytes(floe->segment_key);
 
     floe->window = window;
-    floe->keyed = mk_floe_kdf(floe, floe->message_key, purpose,
-                              sizeof(purpose), key, MK_FLOE_KEY)
-                  && mk_gcm_set_key(floe->gcm, key);
+    floe->keyed = 0;
+
+    if (mk_floe_kdf(floe, floe->message_key, purpose, sizeof(purpose), key,
+                    MK_FLOE_KEY))
+    {
+        mk_gcm_set_key(floe->gcm, key);
+        floe->keyed = 1;
+    }
 
     OPENSSL_cleanse(key, MK_FLOE_KEY);
 

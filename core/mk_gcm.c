@@ -1,5 +1,7 @@
 #include "mk_gcm.h"
 
+#include "mk_secret.h"
+
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -9,7 +11,8 @@
 
 
 struct mk_gcm_s {
-    EVP_CIPHER_CTX  *ctx;       /* holds the key; OpenSSL wipes it */
+    EVP_CIPHER_CTX  *ctx;       /* holds the key while a message is worked on */
+    mk_secret_t     *key;
     unsigned         keyed:1;
 };
 
@@ -25,8 +28,10 @@ mk_gcm_create(void)
     }
 
     gcm->ctx = EVP_CIPHER_CTX_new();
-    if (gcm->ctx == NULL) {
-        free(gcm);
+    gcm->key = mk_secret_create(MK_GCM_KEY);
+
+    if (gcm->ctx == NULL || gcm->key == NULL) {
+        mk_gcm_free(gcm);
         return NULL;
     }
 
@@ -42,21 +47,27 @@ mk_gcm_free(mk_gcm_t *gcm)
     }
 
     EVP_CIPHER_CTX_free(gcm->ctx);
+    mk_secret_free(gcm->key);
     free(gcm);
 }
 
 
-int
+void
 mk_gcm_set_key(mk_gcm_t *gcm, const uint8_t key[MK_GCM_KEY])
 {
-    /* the same schedule serves both directions: GCM only ever encrypts */
-    ERR_set_mark();
-    gcm->keyed = EVP_EncryptInit_ex(gcm->ctx, EVP_aes_256_gcm(), NULL, key,
-                                    NULL)
-                 == 1;
-    ERR_pop_to_mark();
+    memcpy(mk_secret_bytes(gcm->key), key, MK_GCM_KEY);
+    gcm->keyed = 1;
+}
 
-    return gcm->keyed;
+
+/*
+ * The key's schedule, whose first round keys are the key itself, is in
+ * ordinary memory: it lasts as long as one message, and OpenSSL wipes it.
+ */
+static void
+mk_gcm_done(mk_gcm_t *gcm)
+{
+    (void) EVP_CIPHER_CTX_reset(gcm->ctx);
 }
 
 
@@ -71,7 +82,10 @@ mk_gcm_run(mk_gcm_t *gcm, int seal, const uint8_t *iv, mk_bytes_t aad,
         return 0;
     }
 
-    if (EVP_CipherInit_ex(gcm->ctx, NULL, NULL, NULL, iv, seal) != 1) {
+    if (EVP_CipherInit_ex(gcm->ctx, EVP_aes_256_gcm(), NULL,
+                          mk_secret_view(gcm->key).data, iv, seal)
+        != 1)
+    {
         return 0;
     }
 
@@ -107,6 +121,7 @@ mk_gcm_seal(mk_gcm_t *gcm, const uint8_t iv[MK_GCM_IV], mk_bytes_t aad,
                                   MK_GCM_TAG, out + pt.len)
               == 1;
 
+    mk_gcm_done(gcm);
     ERR_pop_to_mark();
 
     if (!done) {
@@ -149,6 +164,7 @@ mk_gcm_open(mk_gcm_t *gcm, const uint8_t iv[MK_GCM_IV], mk_bytes_t aad,
         status = MK_OK;
     }
 
+    mk_gcm_done(gcm);
     ERR_pop_to_mark();
 
     if (status != MK_OK) {

@@ -1,8 +1,8 @@
 /*
  * mk_gcm: AES-256-GCM (NIST SP 800-38D), 96-bit IV, 128-bit tag.
  *
- * One key for many messages: the key's schedule is made once, and a message
- * allocates nothing.
+ * One key for many messages.  It is kept as a secret; what OpenSSL makes of
+ * it, in ordinary memory, lasts no longer than one message.
  */
 
 #ifndef MK_GCM_H
@@ -30,8 +30,8 @@ mk_gcm_t *mk_gcm_create(void);
 /* wipes the key and frees */
 void mk_gcm_free(mk_gcm_t *gcm);
 
-/* Takes another key.  1; 0, and then there is none, if OpenSSL fails. */
-int mk_gcm_set_key(mk_gcm_t *gcm, const uint8_t key[MK_GCM_KEY]);
+/* Takes another key, whose owner wipes it. */
+void mk_gcm_set_key(mk_gcm_t *gcm, const uint8_t key[MK_GCM_KEY]);
 
 /*
  * Writes the ciphertext and behind it the tag: pt.len + MK_GCM_TAG bytes.

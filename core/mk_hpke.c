@@ -1,5 +1,6 @@
 #include "mk_hpke.h"
 
+#include "mk_dh.h"
 #include "mk_hpke_internal.h"
 #include "mk_pkey.h"
 
@@ -139,61 +140,6 @@ mk_hpke_labeled_expand(mk_hpke_secrets_t *secrets,
 }
 
 
-static mk_status_t
-mk_hpke_derive(EVP_PKEY_CTX *ctx, EVP_PKEY *peer,
-    uint8_t dh[MK_HPKE_SECRET])
-{
-    size_t  len;
-
-    len = MK_HPKE_SECRET;
-
-    /* mk_pkey checked the peer's key already */
-    if (EVP_PKEY_derive_init(ctx) != 1
-        || EVP_PKEY_derive_set_peer_ex(ctx, peer, 0) != 1)
-    {
-        return MK_INTERNAL_ERROR;
-    }
-
-    if (EVP_PKEY_derive(ctx, dh, &len) != 1 || len != MK_HPKE_SECRET) {
-        return MK_KEY_UNWRAP_FAILED;
-    }
-
-    return MK_OK;
-}
-
-
-/* section 7.1.4: a peer's point of small order gives the secret away */
-static mk_status_t
-mk_hpke_dh(const mk_key_t *key, EVP_PKEY *peer, uint8_t dh[MK_HPKE_SECRET])
-{
-    mk_status_t    status;
-    EVP_PKEY_CTX  *ctx;
-
-    static const uint8_t  zero[MK_HPKE_SECRET];
-
-    ERR_set_mark();
-    status = MK_INTERNAL_ERROR;
-
-    ctx = EVP_PKEY_CTX_new_from_pkey(NULL, mk_key_pkey(key), NULL);
-
-    if (ctx != NULL) {
-        status = mk_hpke_derive(ctx, peer, dh);
-    }
-
-    EVP_PKEY_CTX_free(ctx);
-    ERR_pop_to_mark();
-
-    /* OpenSSL refuses it as well; this does not depend on that */
-    if (status == MK_OK && mk_key_type(key) == MK_KEY_X25519
-        && CRYPTO_memcmp(dh, zero, sizeof(zero)) == 0)
-    {
-        return MK_KEY_UNWRAP_FAILED;
-    }
-
-    return status;
-}
-
-
 /* section 4.1, with kem_context = enc || pkRm */
 static int
 mk_hpke_extract_and_expand(unsigned kem, mk_bytes_t enc, EVP_PKEY *recipient,
@@ -246,7 +192,7 @@ mk_hpke_encap(const mk_key_t *recipient, mk_hpke_secrets_t *secrets,
     status = MK_INTERNAL_ERROR;
 
     if (mk_pkey_public(mk_key_pkey(ephemeral), enc, enc_len)) {
-        status = mk_hpke_dh(ephemeral, mk_key_pkey(recipient), secrets->dh);
+        status = mk_dh_secret(ephemeral, mk_key_pkey(recipient), secrets->dh);
     }
 
     mk_key_free(ephemeral);
@@ -275,7 +221,7 @@ mk_hpke_decap(const mk_key_t *key, mk_bytes_t enc, mk_hpke_secrets_t *secrets)
         return MK_KEY_UNWRAP_FAILED;
     }
 
-    status = mk_hpke_dh(key, ephemeral, secrets->dh);
+    status = mk_dh_secret(key, ephemeral, secrets->dh);
     EVP_PKEY_free(ephemeral);
 
     if (status != MK_OK) {
@@ -339,10 +285,7 @@ mk_hpke_cipher(unsigned kem, mk_bytes_t info, mk_hpke_secrets_t *secrets)
         return NULL;
     }
 
-    if (!mk_gcm_set_key(gcm, secrets->key)) {
-        mk_gcm_free(gcm);
-        return NULL;
-    }
+    mk_gcm_set_key(gcm, secrets->key);
 
     return gcm;
 }

@@ -5,6 +5,10 @@
 #include <string.h>
 
 
+/* the smallest page there is; the secure heap begins with one */
+#define MK_SECRET_STEP  4096
+
+
 /* length and bytes in one allocation, so that one call wipes both */
 struct mk_secret_s {
     size_t   len;
@@ -79,6 +83,41 @@ mk_secret_view(const mk_secret_t *secret)
     view.len = secret->len;
 
     return view;
+}
+
+
+void *
+mk_secret_heap(size_t *len)
+{
+    char  *inside, *first, *end;
+
+    *len = 0;
+
+    inside = OPENSSL_secure_malloc(1);
+
+    if (inside == NULL || !CRYPTO_secure_allocated(inside)) {
+        OPENSSL_secure_free(inside);
+        return NULL;
+    }
+
+    /* it is asked about addresses only; guard pages stand on both sides */
+
+    first = inside - (uintptr_t) inside % MK_SECRET_STEP;
+    end = first + MK_SECRET_STEP;
+
+    while (CRYPTO_secure_allocated(first - MK_SECRET_STEP)) {
+        first -= MK_SECRET_STEP;
+    }
+
+    while (CRYPTO_secure_allocated(end)) {
+        end += MK_SECRET_STEP;
+    }
+
+    OPENSSL_secure_free(inside);
+
+    *len = (size_t) (end - first);
+
+    return first;
 }
 
 

@@ -36,6 +36,14 @@ void mk_secret_free(mk_secret_t *secret);
 uint8_t *mk_secret_bytes(mk_secret_t *secret);
 mk_bytes_t mk_secret_view(const mk_secret_t *secret);
 
+/*
+ * Where OpenSSL's secure heap lies, whoever set it up: *len bytes, whole
+ * pages.  OpenSSL locks it into memory, but a child inherits no lock, and
+ * there is no call that tells.  Returns its first byte, or NULL and 0 if
+ * there is none or no room in it.
+ */
+void *mk_secret_heap(size_t *len);
+
 /* 1 if equal, in time that depends on the lengths only */
 int mk_secret_equal(const mk_secret_t *a, const mk_secret_t *b);
 
