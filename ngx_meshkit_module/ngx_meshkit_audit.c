@@ -229,7 +229,11 @@ ngx_meshkit_audit_applies(const ngx_meshkit_open_t *open)
     const mk_capsule_t  *capsule;
 
     capsule = open->capsule;
-    idle = 1u << MK_CHECK_DENYLIST;     /* no directive of this release */
+    idle = 0;
+
+    if (open->conf->denylist == NULL) {
+        idle |= 1u << MK_CHECK_DENYLIST;
+    }
 
     if (open->conf->any_owner == 1) {
         idle |= 1u << MK_CHECK_SIGNATURE;
@@ -260,11 +264,18 @@ static void
 ngx_meshkit_audit_record(const ngx_meshkit_open_t *open,
     mk_audit_facts_t *facts, char cid[MK_CID_PRINT_MAX])
 {
+    ngx_uint_t           is_signed;
     const mk_capsule_t  *capsule;
 
     capsule = open->capsule;
 
-    if (capsule == NULL || open->check <= MK_CHECK_SIGNATURE) {
+    /* the denylist names CID and owner behind the signature */
+
+    is_signed = open->check > MK_CHECK_SIGNATURE
+                || (open->check == MK_CHECK_DENYLIST
+                    && open->found.check == MK_CHECK_DENYLIST);
+
+    if (capsule == NULL || !is_signed) {
         return;
     }
 

@@ -7,6 +7,7 @@
  */
 
 #include "ngx_meshkit_conf.h"
+#include "ngx_meshkit_denylist.h"
 #include "ngx_meshkit_subrequest.h"
 
 #include "mk_standing.h"
@@ -189,6 +190,12 @@ ngx_meshkit_capability_ask(ngx_meshkit_open_t *open)
     }
 
     status = ngx_meshkit_capability_check(open, &why);
+
+    if (status == MK_OK) {
+        status = ngx_meshkit_denylist_token(open, open->capability.jti,
+                                            MK_CAPABILITY_DENIED);
+        why = open->why;
+    }
 
     if (status != MK_OK) {
         ngx_meshkit_open_decide(open, status, why);

@@ -224,6 +224,9 @@ ngx_meshkit_conf_create_main(ngx_conf_t *cf)
     if (mmcf == NULL
         || ngx_array_init(&mmcf->gateways, cf->pool, 4,
                           sizeof(ngx_meshkit_health_t *))
+           != NGX_OK
+        || ngx_array_init(&mmcf->denylists, cf->pool, 4,
+                          sizeof(ngx_meshkit_pickup_t *))
            != NGX_OK)
     {
         return NULL;
@@ -271,6 +274,7 @@ ngx_meshkit_conf_create(ngx_conf_t *cf)
     mlcf->read_ahead = NGX_CONF_UNSET;
     mlcf->min_rate = NGX_CONF_UNSET_SIZE;
     mlcf->release = NGX_CONF_UNSET_UINT;
+    mlcf->denylist = NGX_CONF_UNSET_PTR;
     mlcf->audit = NGX_CONF_UNSET_PTR;
 
     return mlcf;
@@ -353,6 +357,7 @@ ngx_meshkit_conf_merge(ngx_conf_t *cf, void *parent, void *child)
                               NGX_MESHKIT_MIN_RATE);
     ngx_conf_merge_uint_value(conf->release, prev->release,
                               NGX_MESHKIT_RELEASE_SEGMENT);
+    ngx_conf_merge_ptr_value(conf->denylist, prev->denylist, NULL);
     ngx_conf_merge_ptr_value(conf->audit, prev->audit, NULL);
 
     return conf->open == NULL ? NGX_CONF_OK

@@ -3,6 +3,7 @@
  */
 
 #include "ngx_meshkit_conf.h"
+#include "ngx_meshkit_denylist.h"
 #include "ngx_meshkit_subrequest.h"
 
 
@@ -145,6 +146,13 @@ static ngx_command_t  ngx_meshkit_commands[] = {
       offsetof(ngx_meshkit_loc_conf_t, release),
       ngx_meshkit_releases },
 
+    { ngx_string("meshkit_denylist"),
+      NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_meshkit_denylist_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("meshkit_audit_log"),
       NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
       ngx_meshkit_audit_log,
@@ -164,6 +172,15 @@ ngx_meshkit_module_init(ngx_conf_t *cf)
     }
 
     return ngx_meshkit_audit_init(cf);
+}
+
+
+static ngx_int_t
+ngx_meshkit_module_init_process(ngx_cycle_t *cycle)
+{
+    ngx_meshkit_denylist_start(cycle);
+
+    return ngx_meshkit_keys_protect(cycle);
 }
 
 
@@ -188,8 +205,8 @@ ngx_module_t  ngx_meshkit_module = {
     ngx_meshkit_commands,                   /* module directives */
     NGX_HTTP_MODULE,                        /* module type */
     NULL,                                   /* init master */
-    NULL,                                   /* init module */
-    ngx_meshkit_keys_protect,               /* init process */
+    ngx_meshkit_denylist_init,              /* init module */
+    ngx_meshkit_module_init_process,        /* init process */
     NULL,                                   /* init thread */
     NULL,                                   /* exit thread */
     NULL,                                   /* exit process */

@@ -58,6 +58,7 @@ typedef enum {
 
 
 typedef struct ngx_meshkit_health_s  ngx_meshkit_health_t;
+typedef struct ngx_meshkit_pickup_s  ngx_meshkit_pickup_t;
 typedef struct ngx_meshkit_audit_s   ngx_meshkit_audit_t;
 
 
@@ -72,6 +73,7 @@ typedef struct {
 
 typedef struct {
     ngx_array_t           gateways;     /* of ngx_meshkit_health_t * */
+    ngx_array_t           denylists;    /* of ngx_meshkit_pickup_t * */
 } ngx_meshkit_main_conf_t;
 
 
@@ -104,6 +106,7 @@ typedef struct {
     ngx_int_t                  read_ahead;
     size_t                     min_rate;    /* bytes per second; 0: off */
     ngx_uint_t                 release;
+    ngx_meshkit_pickup_t      *denylist;    /* NULL: none */
     ngx_meshkit_audit_t       *audit;       /* NULL: off */
 
     ngx_str_t                  file;        /* where meshkit_open stands */

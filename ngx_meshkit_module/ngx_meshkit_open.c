@@ -7,6 +7,7 @@
  * more; it goes on where it was.
  */
 
+#include "ngx_meshkit_denylist.h"
 #include "ngx_meshkit_fetch.h"
 
 
@@ -279,7 +280,9 @@ ngx_meshkit_open_enter(ngx_meshkit_open_t *open, ngx_meshkit_step_t step)
 void
 ngx_meshkit_open_begin(ngx_meshkit_open_t *open)
 {
-    ngx_meshkit_open_enter(open, NGX_MESHKIT_METADATA);
+    if (ngx_meshkit_denylist_admit(open) == NGX_OK) {
+        ngx_meshkit_open_enter(open, NGX_MESHKIT_METADATA);
+    }
 }
 
 
@@ -397,8 +400,13 @@ ngx_meshkit_open_check(ngx_meshkit_open_t *open)
     facts.skew = conf->clock_skew;
     facts.max_size = (uint64_t) conf->max_size;
 
-    status = mk_checks_local(&facts, &open->found, &open->why);
-    open->check = open->found.check;
+    open->check = MK_CHECK_DENYLIST;
+    status = ngx_meshkit_denylist_now(open, &facts.denylist);
+
+    if (status == MK_OK) {
+        status = mk_checks_local(&facts, &open->found, &open->why);
+        open->check = open->found.check;
+    }
 
     open->accepted = status == MK_OK;
 

@@ -32,6 +32,7 @@ sub prepare {
     $t->write("etc/$_.token", "# of the $_ service\n$_-secret-token\n", 0600)
         for qw(policy metadata);
     $t->write('etc/staff.htpasswd', "joe:{PLAIN}secret\n");
+    $t->write('etc/denylist', text('conf.d/denylist.example'), 0644);
     $t->secret('policy-secret-token', 'metadata-secret-token');
 
     my $dir = $t->dir . '/etc';
@@ -131,9 +132,15 @@ subtest 'conf.d/edge-decrypt-proxy.conf' => sub {
        'a record is not for clients');
     is(tls($t, '/')->status, 404, 'nothing else');
 
+    is(scalar(my @warned = $t->grep_log(qr/denies nothing/)), 0,
+       'every line of the example of a denylist denies');
+    $t->write('etc/denylist', text('conf.d/denylist.example')
+              . "capsule\t$shown->{id}\tx\n");
+    is(tls($t, "/open/$shown->{id}")->status, 410, 'and so does one more');
+
     my $log = text($t->dir . '/logs/meshkit.log');
     my @log = split /\n/, $log;
-    is(scalar @log, 9, 'a line for each in the log');
+    is(scalar @log, 10, 'a line for each in the log');
     like($log[0], qr/"OK" .* capsule=$large->{id} cid=$large->{root} as=alice/,
          'that says what was opened');
     like($log[0], qr{outcome=ok gateway=/_meshkit/near left=0 },

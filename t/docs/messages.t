@@ -25,6 +25,9 @@ $t->write('keys/none.jwks', '{"keys":[]}');
 $t->write('keys/many.jwks', '{"keys":[' . join(',', ('{}') x 257) . ']}');
 $t->write('keys/private.jwks', '{"keys":[{"kty":"OKP","crv":"Ed25519",'
           . '"x":"AA","d":"AA","identity":"a"}]}');
+$t->write('denylist', "jti j\nvault\tv\nowner\t..\n");
+$t->write('denylist.lines', "\n" x 262_145);
+$t->write('denylist.utf16', "\xff\xfej\0");
 delete $ENV{MESHKIT_TEST_NO_TOKEN};
 
 my %needs = (
@@ -143,6 +146,19 @@ my @mistakes = (
       . 'name another one', '/no/such/' => 'DIRECTORY' ],
     [ meshkit_audit_log => 'meshkit_audit_log logs/$host.log;', undef,
       'emerg', '"meshkit_audit_log" directive takes no variables' ],
+    [ meshkit_denylist => 'meshkit_denylist nothing;', undef, 'emerg',
+      'cannot be used: it is not there, and an empty one would deny nothing' ],
+    [ meshkit_denylist => 'meshkit_denylist keys;', undef, 'emerg',
+      'cannot be used: it is no regular file' ],
+    [ meshkit_denylist => 'meshkit_denylist denylist.lines;', undef, 'emerg',
+      'cannot be used: it has too many lines' ],
+    [ meshkit_denylist => 'meshkit_denylist denylist.utf16;', undef, 'emerg',
+      'cannot be used: it is in UTF-16, save it as UTF-8' ],
+    (map { [ meshkit_denylist => 'meshkit_denylist denylist;', undef, 'warn',
+             "denies nothing: $_" ] }
+         'it has no TAB behind a kind',
+         'its kind is not capsule, cid, owner, identity or jti',
+         'its value is none of that kind'),
 );
 
 my %made;
@@ -182,12 +198,13 @@ for my $directive (sort keys %{ directives() }) {
 # Where it may not stand twice.
 for my $name (qw(metadata policy owners as action subject deadline
                  clock_skew max_size read_ahead open capability
-                 capability_issuers audience audit_log))
+                 capability_issuers audience audit_log denylist))
 {
     my %value = (metadata => '/m', policy => '/p', as => 'alice',
                  owners => "$keys/owners.jwks", action => 'open',
                  capability_issuers => "$keys/owners.jwks",
-                 open => 'cap', audit_log => 'off');
+                 open => 'cap', audit_log => 'off',
+                 denylist => "$keys/owners.jwks");
     my $line = "meshkit_$name " . ($value{$name} // '1') . ';';
     my ($code, $output) = said($line x 2);
 

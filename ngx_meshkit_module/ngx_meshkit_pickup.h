@@ -1,0 +1,67 @@
+/*
+ * ngx_meshkit_pickup: a denylist's file, picked up as it changes.
+ *
+ * The master reads it with the configuration; from then on each worker has
+ * a list of its own.  It looks at the file's state (stat) with each open and,
+ * so that a change is reported where nobody opens anything, every second; and
+ * it reads the file again when that changed.
+ *
+ * A file that cannot be used is no list, and whoever asks is told so.
+ *
+ * A file that changed less than a second ago may still be written, and is
+ * half a list then. So what is read of it counts at once, and the last list
+ * that was at rest counts as well; when the file has been at rest for a
+ * second it is read once more, and the old list goes.  An entry is in force
+ * immediately, and gone a second or two later.  The second reading also finds
+ * what was written within the resolution of the file's times.
+ */
+
+#ifndef NGX_MESHKIT_PICKUP_H
+#define NGX_MESHKIT_PICKUP_H
+
+#include "ngx_meshkit_module.h"
+
+
+/* how long a file must not change to be taken for whole, in milliseconds */
+#define NGX_MESHKIT_PICKUP_REST   1000
+
+/* how often it is looked at in any case, in milliseconds */
+#define NGX_MESHKIT_PICKUP_LOOK   1000
+
+/* how often a file is read that changes while it is read */
+#define NGX_MESHKIT_PICKUP_TRIES  3
+
+
+/* What can be said of a list; borrowed while the configuration lives. */
+typedef struct {
+    ngx_str_t   file;
+    time_t      loaded;     /* when it was read last */
+    size_t      entries;
+    size_t      bad;        /* lines that could not be read */
+    ngx_uint_t  usable;     /* 0: everything is refused */
+} ngx_meshkit_pickup_state_t;
+
+
+/*
+ * At configuration time: *list is that of the file, one however often it is
+ * named.  NGX_ERROR, with file, line and reason logged, if it cannot be used;
+ * lines that deny nothing are warned of.
+ */
+ngx_int_t ngx_meshkit_pickup_add(ngx_conf_t *cf, const ngx_str_t *file,
+    ngx_meshkit_pickup_t **list);
+
+/*
+ * The list as it is now, borrowed until the next call for the same file;
+ * NULL: it cannot be used.  What changed is logged once.
+ */
+const mk_denylist_t *ngx_meshkit_pickup_now(ngx_meshkit_pickup_t *list);
+
+/* in a worker that begins: looks from now on; no list if it cannot be read */
+void ngx_meshkit_pickup_start(ngx_meshkit_pickup_t *list);
+
+/* for whoever reports on this worker's lists */
+void ngx_meshkit_pickup_state(const ngx_meshkit_pickup_t *list,
+    ngx_meshkit_pickup_state_t *state);
+
+
+#endif /* NGX_MESHKIT_PICKUP_H */
