@@ -296,8 +296,6 @@ void
 ngx_meshkit_blocks_look(ngx_meshkit_fetch_t *f)
 {
     ngx_uint_t                 i;
-    const char                *why;
-    mk_status_t                fault;
     ngx_meshkit_slot_t        *slot;
     ngx_meshkit_subrequest_t  *s;
 
@@ -311,9 +309,8 @@ ngx_meshkit_blocks_look(ngx_meshkit_fetch_t *f)
             continue;
         }
 
-        fault = ngx_meshkit_fetch_diagnose(s, &why);
-
-        ngx_meshkit_fetch_blame(f, slot->gateway, fault, why);
+        ngx_meshkit_fetch_blame(f, slot->gateway, s,
+                                ngx_meshkit_fetch_diagnose(s));
 
         if (!ngx_meshkit_fetch_is_refusal(s)) {
             ngx_meshkit_fetch_ill(f, slot->gateway, s);
@@ -362,9 +359,7 @@ ngx_meshkit_blocks_take(ngx_meshkit_fetch_t *f)
                              ngx_meshkit_bytes_of(s->body, s->len), &blame);
 
     if (status == MK_OK) {
-        f->gateway = slot->gateway;
-        f->gateways[slot->gateway].gave = 1;
-        f->gave = 1;
+        ngx_meshkit_fetch_credit(f, slot->gateway, s->len);
         f->taken = slot;
         return NGX_OK;
     }
@@ -386,8 +381,7 @@ ngx_meshkit_blocks_take(ngx_meshkit_fetch_t *f)
         return NGX_AGAIN;
     }
 
-    ngx_meshkit_fetch_blame(f, slot->gateway, status,
-                            "a block does not match its CID");
+    ngx_meshkit_fetch_blame(f, slot->gateway, s, &ngx_meshkit_fetch_mismatch);
     ngx_meshkit_fetch_ill(f, slot->gateway, NULL);
     ngx_meshkit_blocks_fault(f, slot, 1);
 
@@ -409,8 +403,8 @@ ngx_meshkit_blocks_slow(ngx_meshkit_fetch_t *f)
         return;
     }
 
-    ngx_meshkit_fetch_blame(f, slot->gateway, MK_PROVIDER_REQUEST_FAILED,
-                            "slower than meshkit_min_rate");
+    ngx_meshkit_fetch_blame(f, slot->gateway, slot->subrequest,
+                            &ngx_meshkit_fetch_slow);
     ngx_meshkit_fetch_ill(f, slot->gateway, NULL);
     ngx_meshkit_blocks_fault(f, slot, 1);
 }

@@ -15,6 +15,25 @@
 #define NGX_MESHKIT_CAR_TYPE    "application/vnd.ipld.car"
 
 
+static const ngx_meshkit_fault_t  ngx_meshkit_car_disorder = {
+    NGX_MESHKIT_MALFORMED, MK_PROVIDER_REQUEST_FAILED,
+    "a block that is not the next one"
+};
+
+static const ngx_meshkit_fault_t  ngx_meshkit_car_unordered = {
+    NGX_MESHKIT_MALFORMED, MK_PROVIDER_REQUEST_FAILED,
+    "the CAR is not in depth-first order"
+};
+
+static const ngx_meshkit_fault_t  ngx_meshkit_car_malformed = {
+    NGX_MESHKIT_MALFORMED, MK_PROVIDER_REQUEST_FAILED, "the CAR is malformed"
+};
+
+static const ngx_meshkit_fault_t  ngx_meshkit_car_oversize = {
+    NGX_MESHKIT_MISMATCH, MK_CID_MISMATCH, "the CAR is malformed"
+};
+
+
 static void
 ngx_meshkit_car_bytes(ngx_meshkit_subrequest_t *s)
 {
@@ -117,14 +136,14 @@ ngx_meshkit_car_leave(ngx_meshkit_fetch_t *f)
  * that merely does not speak CAR, or cut it short, is asked for blocks.
  */
 static void
-ngx_meshkit_car_fault(ngx_meshkit_fetch_t *f, mk_status_t fault,
-    ngx_uint_t out, const char *why)
+ngx_meshkit_car_fault(ngx_meshkit_fetch_t *f,
+    const ngx_meshkit_fault_t *fault, ngx_uint_t out)
 {
     ngx_meshkit_gateway_t  *gateway;
 
     gateway = &f->gateways[f->stream_gateway];
 
-    ngx_meshkit_fetch_blame(f, f->stream_gateway, fault, why);
+    ngx_meshkit_fetch_blame(f, f->stream_gateway, f->stream, fault);
 
     gateway->car_out = 1;
 
@@ -162,8 +181,7 @@ ngx_meshkit_car_other_block(ngx_meshkit_fetch_t *f)
         return;
     }
 
-    ngx_meshkit_car_fault(f, MK_PROVIDER_REQUEST_FAILED, 0,
-                          "a block that is not the next one");
+    ngx_meshkit_car_fault(f, &ngx_meshkit_car_disorder, 0);
 }
 
 
@@ -188,9 +206,8 @@ ngx_meshkit_car_section(ngx_meshkit_fetch_t *f,
     status = mk_opener_block(f->open->opener, section->block, &blame);
 
     if (status == MK_OK) {
-        f->gateway = f->stream_gateway;
-        f->gateways[f->stream_gateway].gave = 1;
-        f->gave = 1;
+        ngx_meshkit_fetch_credit(f, f->stream_gateway, section->block.len);
+        f->stream->used = f->stream->taken;
         return NGX_OK;
     }
 
@@ -215,8 +232,7 @@ ngx_meshkit_car_section(ngx_meshkit_fetch_t *f,
     }
 
     if (blame == MK_BLAME_SOURCE) {
-        ngx_meshkit_car_fault(f, status, 1,
-                              "a block does not match its CID");
+        ngx_meshkit_car_fault(f, &ngx_meshkit_fetch_mismatch, 1);
         return NGX_AGAIN;
     }
 
@@ -242,8 +258,6 @@ ngx_meshkit_car_is_unspoken(const ngx_meshkit_subrequest_t *s)
 static void
 ngx_meshkit_car_ended(ngx_meshkit_fetch_t *f)
 {
-    const char                *why;
-    mk_status_t                fault;
     ngx_meshkit_subrequest_t  *s;
 
     s = f->stream;
@@ -258,13 +272,12 @@ ngx_meshkit_car_ended(ngx_meshkit_fetch_t *f)
         return;
     }
 
-    fault = ngx_meshkit_fetch_diagnose(s, &why);
-
     if (s->mistyped || ngx_meshkit_car_is_unspoken(s)) {
         ngx_meshkit_health_no_car(f->services[f->stream_gateway].health);
     }
 
-    ngx_meshkit_car_fault(f, fault, ngx_meshkit_fetch_is_ill(s), why);
+    ngx_meshkit_car_fault(f, ngx_meshkit_fetch_diagnose(s),
+                          ngx_meshkit_fetch_is_ill(s));
 }
 
 
@@ -282,8 +295,7 @@ ngx_meshkit_car_read(ngx_meshkit_fetch_t *f)
         && !ngx_meshkit_fetch_has_parameter(&f->stream->content_type,
                                             "order=dfs"))
     {
-        ngx_meshkit_car_fault(f, MK_PROVIDER_REQUEST_FAILED, 0,
-                              "the CAR is not in depth-first order");
+        ngx_meshkit_car_fault(f, &ngx_meshkit_car_unordered, 0);
         return NGX_AGAIN;
     }
 
@@ -296,6 +308,7 @@ ngx_meshkit_car_read(ngx_meshkit_fetch_t *f)
 
         in = ngx_meshkit_bytes_of(b->pos, b->last - b->pos);
         status = mk_car_read(f->car, &in, &section, &found);
+        f->stream->taken += b->last - b->pos - in.len;
         b->pos = b->last - in.len;
 
         if (status == MK_INTERNAL_ERROR) {
@@ -304,8 +317,10 @@ ngx_meshkit_car_read(ngx_meshkit_fetch_t *f)
         }
 
         if (status != MK_OK) {
-            ngx_meshkit_car_fault(f, status, status == MK_CID_MISMATCH,
-                                  "the CAR is malformed");
+            ngx_meshkit_car_fault(f, status == MK_CID_MISMATCH
+                                     ? &ngx_meshkit_car_oversize
+                                     : &ngx_meshkit_car_malformed,
+                                  status == MK_CID_MISMATCH);
             return NGX_AGAIN;
         }
 
@@ -325,6 +340,5 @@ ngx_meshkit_car_read(ngx_meshkit_fetch_t *f)
 void
 ngx_meshkit_car_slow(ngx_meshkit_fetch_t *f)
 {
-    ngx_meshkit_car_fault(f, MK_PROVIDER_REQUEST_FAILED, 1,
-                          "slower than meshkit_min_rate");
+    ngx_meshkit_car_fault(f, &ngx_meshkit_fetch_slow, 1);
 }

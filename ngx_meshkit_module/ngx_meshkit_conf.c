@@ -121,6 +121,10 @@ ngx_meshkit_conf_open(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
+    if (mlcf->status != NGX_CONF_UNSET_UINT) {
+        return "stands beside \"meshkit_status\"";
+    }
+
     mlcf->file = cf->conf_file->file.name;
     mlcf->line = cf->conf_file->line;
 
@@ -275,6 +279,7 @@ ngx_meshkit_conf_create(ngx_conf_t *cf)
     mlcf->min_rate = NGX_CONF_UNSET_SIZE;
     mlcf->release = NGX_CONF_UNSET_UINT;
     mlcf->denylist = NGX_CONF_UNSET_PTR;
+    mlcf->status = NGX_CONF_UNSET_UINT;
     mlcf->audit = NGX_CONF_UNSET_PTR;
 
     return mlcf;
@@ -358,6 +363,7 @@ ngx_meshkit_conf_merge(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->release, prev->release,
                               NGX_MESHKIT_RELEASE_SEGMENT);
     ngx_conf_merge_ptr_value(conf->denylist, prev->denylist, NULL);
+    ngx_conf_merge_uint_value(conf->status, prev->status, 0);
     ngx_conf_merge_ptr_value(conf->audit, prev->audit, NULL);
 
     return conf->open == NULL ? NGX_CONF_OK

@@ -38,6 +38,9 @@ char *ngx_meshkit_services_gateway(ngx_conf_t *cf, ngx_command_t *cmd,
 /* ngx_meshkit_audit.c */
 char *ngx_meshkit_audit_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+/* ngx_meshkit_status.c */
+char *ngx_meshkit_status_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
 
 /* ngx_meshkit_capability.c: setters */
 char *ngx_meshkit_capability_set_issuers(ngx_conf_t *cf, ngx_command_t *cmd,

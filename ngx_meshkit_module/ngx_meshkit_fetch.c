@@ -122,63 +122,98 @@ ngx_meshkit_fetch_free(ngx_meshkit_fetch_t *f)
 /* --- faults --------------------------------------------------------------- */
 
 
+const ngx_meshkit_fault_t  ngx_meshkit_fetch_mismatch = {
+    NGX_MESHKIT_MISMATCH, MK_CID_MISMATCH, "a block does not match its CID"
+};
+
+const ngx_meshkit_fault_t  ngx_meshkit_fetch_slow = {
+    NGX_MESHKIT_TOO_SLOW, MK_PROVIDER_REQUEST_FAILED,
+    "slower than meshkit_min_rate"
+};
+
+
 void
 ngx_meshkit_fetch_blame(ngx_meshkit_fetch_t *f, ngx_uint_t n,
-    mk_status_t fault, const char *why)
+    const ngx_meshkit_subrequest_t *s, const ngx_meshkit_fault_t *fault)
 {
-    f->gateways[n].fault = fault;
+    f->gateways[n].fault = fault->outcome;
+
+    ngx_meshkit_health_fault(f->services[n].health, fault->kind,
+                             s->received - s->used);
 
     ngx_log_error(NGX_LOG_WARN, f->open->request->connection->log, 0,
                   "meshkit: gateway \"%V\" left at block %uL: %s, %s",
                   &f->services[n].prefix,
                   mk_opener_position(f->open->opener),
-                  mk_status_name(fault), why);
+                  mk_status_name(fault->outcome), fault->why);
 }
 
 
-/* What an answer that is no good says about the gateway. */
-mk_status_t
-ngx_meshkit_fetch_diagnose(const ngx_meshkit_subrequest_t *s,
-    const char **why)
+void
+ngx_meshkit_fetch_credit(ngx_meshkit_fetch_t *f, ngx_uint_t n, size_t len)
 {
-    if (s->redirected) {
-        *why = "the answer redirects inside this server";
-        return MK_PROVIDER_REQUEST_FAILED;
-    }
+    f->gateway = n;
+    f->gateways[n].gave = 1;
+    f->gave = 1;
 
-    if (s->status == 0) {
-        *why = "no answer";
-        return MK_PROVIDER_REQUEST_FAILED;
-    }
+    ngx_meshkit_health_gave(f->services[n].health, len);
+}
 
-    if (s->status != NGX_HTTP_OK) {
-        *why = "the HTTP status is not 200";
-        return MK_PROVIDER_HTTP_ERROR;
-    }
 
-    if (s->mistyped) {
-        *why = "the media type is another one";
-        return MK_PROVIDER_REQUEST_FAILED;
-    }
+const ngx_meshkit_fault_t *
+ngx_meshkit_fetch_diagnose(const ngx_meshkit_subrequest_t *s)
+{
+    static const ngx_meshkit_fault_t  redirected = {
+        NGX_MESHKIT_MALFORMED, MK_PROVIDER_REQUEST_FAILED,
+        "the answer redirects inside this server"
+    };
 
-    if (s->encoded) {
-        *why = "the answer has a content encoding";
-        return MK_PROVIDER_REQUEST_FAILED;
-    }
+    static const ngx_meshkit_fault_t  late = {
+        NGX_MESHKIT_TIMEOUT, MK_PROVIDER_REQUEST_FAILED, "no answer in time"
+    };
 
-    if (s->overflow) {
-        *why = "the block is larger than 2 MiB";
-        return MK_CID_MISMATCH;
-    }
+    static const ngx_meshkit_fault_t  silent = {
+        NGX_MESHKIT_NO_ANSWER, MK_PROVIDER_REQUEST_FAILED, "no answer"
+    };
 
-    if (s->mismatch) {
-        *why = "a block does not match its CID";
-        return MK_CID_MISMATCH;
-    }
+    static const ngx_meshkit_fault_t  refused = {
+        NGX_MESHKIT_REFUSED, MK_PROVIDER_HTTP_ERROR,
+        "the HTTP status is not 200"
+    };
 
-    *why = "the answer is cut short";
+    static const ngx_meshkit_fault_t  status = {
+        NGX_MESHKIT_HTTP_STATUS, MK_PROVIDER_HTTP_ERROR,
+        "the HTTP status is not 200"
+    };
 
-    return MK_PROVIDER_REQUEST_FAILED;
+    static const ngx_meshkit_fault_t  mistyped = {
+        NGX_MESHKIT_MALFORMED, MK_PROVIDER_REQUEST_FAILED,
+        "the media type is another one"
+    };
+
+    static const ngx_meshkit_fault_t  encoded = {
+        NGX_MESHKIT_MALFORMED, MK_PROVIDER_REQUEST_FAILED,
+        "the answer has a content encoding"
+    };
+
+    static const ngx_meshkit_fault_t  overflow = {
+        NGX_MESHKIT_MISMATCH, MK_CID_MISMATCH, "the block is larger than 2 MiB"
+    };
+
+    static const ngx_meshkit_fault_t  truncated = {
+        NGX_MESHKIT_TRUNCATED, MK_PROVIDER_REQUEST_FAILED,
+        "the answer is cut short"
+    };
+
+    return s->redirected ? &redirected
+           : s->status == 0 ? (s->late ? &late : &silent)
+           : ngx_meshkit_fetch_is_refusal(s) ? &refused
+           : s->status != NGX_HTTP_OK ? &status
+           : s->mistyped ? &mistyped
+           : s->encoded ? &encoded
+           : s->overflow ? &overflow
+           : s->mismatch ? &ngx_meshkit_fetch_mismatch
+           : &truncated;
 }
 
 
@@ -383,6 +418,8 @@ ngx_meshkit_fetch_ask(ngx_meshkit_fetch_t *f, ngx_uint_t n,
     q->uri.len = p - uri;
     q->token = service->token;
     q->data = f;
+
+    ngx_meshkit_health_asked(service->health);
 
     return ngx_meshkit_subrequest_create(f->open, q, s);
 }

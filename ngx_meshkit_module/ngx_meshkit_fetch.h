@@ -35,6 +35,14 @@ typedef struct {
 } ngx_meshkit_gateway_t;
 
 
+/* What is wrong with an answer. */
+typedef struct {
+    ngx_meshkit_fault_kind_t   kind;
+    mk_status_t                outcome;     /* if nobody has a better one */
+    const char                *why;         /* for the log */
+} ngx_meshkit_fault_t;
+
+
 /* A raw block that was asked for. */
 typedef struct {
     mk_cid_t                   cid;
@@ -104,9 +112,16 @@ ngx_uint_t ngx_meshkit_fetch_failed(const ngx_meshkit_open_t *open);
 /* --- between the three files of the fetch --------------------------------- */
 
 
-/* Notes and logs that a gateway is left, and why. */
+/* Notes, counts and logs that gateway n is left for its answer s. */
 void ngx_meshkit_fetch_blame(ngx_meshkit_fetch_t *f, ngx_uint_t n,
-    mk_status_t fault, const char *why);
+    const ngx_meshkit_subrequest_t *s, const ngx_meshkit_fault_t *fault);
+
+/* Gateway n gave a block of so many bytes, and the opener took it. */
+void ngx_meshkit_fetch_credit(ngx_meshkit_fetch_t *f, ngx_uint_t n,
+    size_t len);
+
+extern const ngx_meshkit_fault_t  ngx_meshkit_fetch_mismatch;
+extern const ngx_meshkit_fault_t  ngx_meshkit_fetch_slow;
 
 /* The block is the one that was asked for, and nobody has a better one. */
 void ngx_meshkit_fetch_object_fault(ngx_meshkit_fetch_t *f,
@@ -119,9 +134,9 @@ void ngx_meshkit_fetch_ill(ngx_meshkit_fetch_t *f, ngx_uint_t n,
 /* Another gateway is asked: meshkit_min_rate is looked at from now on. */
 void ngx_meshkit_fetch_restart_rate(ngx_meshkit_fetch_t *f);
 
-/* What an answer that is no good says about the gateway. */
-mk_status_t ngx_meshkit_fetch_diagnose(const ngx_meshkit_subrequest_t *s,
-    const char **why);
+/* What is wrong with an answer that is no good. */
+const ngx_meshkit_fault_t *ngx_meshkit_fetch_diagnose(
+    const ngx_meshkit_subrequest_t *s);
 
 /* It did not answer, or says itself that it cannot. */
 ngx_uint_t ngx_meshkit_fetch_is_ill(const ngx_meshkit_subrequest_t *s);

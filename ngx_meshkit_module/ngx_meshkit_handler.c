@@ -14,6 +14,8 @@ ngx_meshkit_handler_cleanup(void *data)
 {
     ngx_meshkit_open_t  *open = data;
 
+    ngx_meshkit_counters_end(open);
+
     if (open->deadline.timer_set) {
         ngx_del_timer(&open->deadline);
     }
@@ -227,6 +229,7 @@ ngx_meshkit_handler(ngx_http_request_t *r)
 
     rc = ngx_meshkit_handler_read_address(open);
     if (rc == NGX_ERROR) {
+        open->decided = 1;
         ngx_meshkit_audit_refuse(open);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -1,17 +1,17 @@
 /*
- * ngx_meshkit_health: what a worker remembers of the gateways.
+ * ngx_meshkit_health: what a worker remembers of the gateways, and counts.
  *
  * One record for each gateway's location. It is made with the configuration
  * and is each worker's own after the fork; new workers begin anew. A gateway
  * that failed is asked last until its time is over: 1 s, doubled with each
  * failure in a row up to 64 s, or what it said itself by Retry-After. Nothing
- * here is needed for an open to be right.
+ * here is needed for an open to be right.  What is counted is shared.
  */
 
 #ifndef NGX_MESHKIT_HEALTH_H
 #define NGX_MESHKIT_HEALTH_H
 
-#include "ngx_meshkit_module.h"
+#include "ngx_meshkit_counters.h"
 
 
 /* the longest time that a gateway is asked last, in seconds */
@@ -30,8 +30,14 @@ ngx_int_t ngx_meshkit_health_add(ngx_conf_t *cf, const ngx_str_t *prefix,
 void ngx_meshkit_health_fail(ngx_meshkit_health_t *health,
     ngx_uint_t retry_after);
 
-/* it gave what an open needed, without a fault */
+/* it took part in an open without a fault */
 void ngx_meshkit_health_good(ngx_meshkit_health_t *health);
+
+/* for the counters: it is asked, gave a block, is at fault (bytes of that) */
+void ngx_meshkit_health_asked(ngx_meshkit_health_t *health);
+void ngx_meshkit_health_gave(ngx_meshkit_health_t *health, size_t bytes);
+void ngx_meshkit_health_fault(ngx_meshkit_health_t *health,
+    ngx_meshkit_fault_kind_t kind, uint64_t dropped);
 
 /* it does not speak CAR */
 void ngx_meshkit_health_no_car(ngx_meshkit_health_t *health);
@@ -39,6 +45,17 @@ void ngx_meshkit_health_no_car(ngx_meshkit_health_t *health);
 /* 1 while it is to be asked last; 1 while no CAR is to be asked for */
 ngx_uint_t ngx_meshkit_health_is_cooling(const ngx_meshkit_health_t *health);
 ngx_uint_t ngx_meshkit_health_lacks_car(const ngx_meshkit_health_t *health);
+
+/*
+ * The names that its counters belong to (borrowed), where they are (NULL: it
+ * is not counted), and, before workers start, where they are to be.
+ */
+void ngx_meshkit_health_name(const ngx_meshkit_health_t *health,
+    ngx_str_t *server, ngx_str_t *prefix);
+ngx_meshkit_counted_gateway_t *ngx_meshkit_health_counted(
+    const ngx_meshkit_health_t *health);
+void ngx_meshkit_health_count_in(ngx_meshkit_health_t *health,
+    ngx_meshkit_counted_gateway_t *counted);
 
 
 #endif /* NGX_MESHKIT_HEALTH_H */

@@ -3,6 +3,7 @@
  */
 
 #include "ngx_meshkit_conf.h"
+#include "ngx_meshkit_counters.h"
 #include "ngx_meshkit_denylist.h"
 #include "ngx_meshkit_subrequest.h"
 
@@ -160,6 +161,13 @@ static ngx_command_t  ngx_meshkit_commands[] = {
       0,
       NULL },
 
+    { ngx_string("meshkit_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_meshkit_status_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -167,7 +175,9 @@ static ngx_command_t  ngx_meshkit_commands[] = {
 static ngx_int_t
 ngx_meshkit_module_init(ngx_conf_t *cf)
 {
-    if (ngx_meshkit_filter_init(cf) != NGX_OK) {
+    if (ngx_meshkit_filter_init(cf) != NGX_OK
+        || ngx_meshkit_counters_add_zone(cf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -60,6 +60,7 @@ typedef enum {
 typedef struct ngx_meshkit_health_s  ngx_meshkit_health_t;
 typedef struct ngx_meshkit_pickup_s  ngx_meshkit_pickup_t;
 typedef struct ngx_meshkit_audit_s   ngx_meshkit_audit_t;
+typedef struct ngx_meshkit_counters_s  ngx_meshkit_counters_t;
 
 
 /* A service behind an internal location. */
@@ -72,8 +73,9 @@ typedef struct {
 
 
 typedef struct {
-    ngx_array_t           gateways;     /* of ngx_meshkit_health_t * */
-    ngx_array_t           denylists;    /* of ngx_meshkit_pickup_t * */
+    ngx_array_t             gateways;   /* of ngx_meshkit_health_t * */
+    ngx_array_t             denylists;  /* of ngx_meshkit_pickup_t * */
+    ngx_meshkit_counters_t *counters;   /* shared with all workers */
 } ngx_meshkit_main_conf_t;
 
 
@@ -108,6 +110,7 @@ typedef struct {
     ngx_uint_t                 release;
     ngx_meshkit_pickup_t      *denylist;    /* NULL: none */
     ngx_meshkit_audit_t       *audit;       /* NULL: off */
+    ngx_uint_t                 status;      /* form of the status page */
 
     ngx_str_t                  file;        /* where meshkit_open stands */
     ngx_uint_t                 line;

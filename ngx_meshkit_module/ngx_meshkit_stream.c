@@ -130,6 +130,8 @@ ngx_meshkit_stream_piece(ngx_meshkit_open_t *open, ngx_chain_t *cl)
         return 0;
     }
 
+    ngx_meshkit_count(ngx_meshkit_counters_get(open->request)->plaintext, len);
+
     ngx_meshkit_stream_send(open, cl);
 
     return 1;

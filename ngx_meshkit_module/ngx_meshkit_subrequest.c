@@ -218,6 +218,8 @@ ngx_meshkit_subrequest_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
         s->status = sr->upstream == NULL
                     || sr->upstream->headers_in.status_n == (ngx_uint_t) rc
                     ? (ngx_uint_t) rc : 0;
+
+        s->late = s->status == 0 && rc == NGX_HTTP_GATEWAY_TIME_OUT;
     }
 
     clcf = ngx_http_get_module_loc_conf(sr, ngx_http_core_module);

@@ -62,8 +62,12 @@ struct ngx_meshkit_subrequest_s {
     size_t                 len;
     size_t                 room;
     ngx_chain_t           *in;          /* streamed, not yet taken */
+    uint64_t               received;    /* bytes of the body so far */
+    uint64_t               taken;       /* ... that the stream's reader took */
+    uint64_t               used;        /* ... up to its last good block */
 
     unsigned               header:1;    /* a response header came */
+    unsigned               late:1;      /* it did not, and time was over */
     unsigned               complete:1;  /* ... and the whole body */
     unsigned               encoded:1;   /* a Content-Encoding */
     unsigned               overflow:1;  /* more than limit bytes */

@@ -159,6 +159,15 @@ my @mistakes = (
          'it has no TAB behind a kind',
          'its kind is not capsule, cid, owner, identity or jti',
          'its value is none of that kind'),
+    [ meshkit_status => 'location /x { meshkit_status xml; }', undef, 'emerg',
+      'invalid parameter "WORD", expected "json" or "prometheus"',
+      '"xml"' => '"WORD"' ],
+    [ meshkit_status => 'location /x { meshkit_status; meshkit_open cap; }',
+      undef, 'emerg', '"meshkit_open" directive stands beside '
+      . '"meshkit_status"' ],
+    [ meshkit_status => 'meshkit_status;', undef, 'emerg',
+      '"meshkit_status" directive stands in a location that serves something '
+      . 'else' ],
 );
 
 my %made;
