@@ -4,12 +4,12 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
 use MIME::Base64 qw(decode_base64url);
 use Test::More;
 
 use lib 't/docs/lib';
 use Docs qw(text);
+use Example qw(fit include tls opened);
 use Meshkit::Http;
 use Meshkit::Nginx;
 use Meshkit::Process qw(run_command);
@@ -55,51 +55,6 @@ sub prepare {
     $t->port($_, $served->$_->port) for qw(metadata policy);
     $t->port('gateway', $served->gateway->port) if !$more{gateway_is_down};
     $t->port('store', $served->gateway->port);
-}
-
-
-# The operator's paths, addresses and identity become the test's.
-sub fit {
-    my ($text) = @_;
-
-    $text =~ s{/etc/meshkit/}{%%DIR%%/etc/}g;
-    $text =~ s{/etc/ssl/certs/ca-certificates.crt}{%%DIR%%/etc/ca.crt}g;
-    $text =~ s{/var/lib/meshkit/}{%%DIR%%/}g;
-    $text =~ s{/var/lib/nginx/}{%%DIR%%/temp/}g;
-    $text =~ s{/var/log/nginx/}{%%DIR%%/logs/}g;
-    $text =~ s{^(\s*listen\s+)(?:[\d.]+:)?\d+}{${1}127.0.0.1:%%PORT_front%%}mg;
-    $text =~ s{127\.0\.0\.1:8080}{127.0.0.1:%%PORT_gateway%%}g;
-    $text =~ s{127\.0\.0\.1:8181}{127.0.0.1:%%PORT_policy%%}g;
-    $text =~ s{127\.0\.0\.1:8282}{127.0.0.1:%%PORT_metadata%%}g;
-    $text =~ s{192\.0\.2\.10:443}{127.0.0.1:%%PORT_far%%}g;
-    $text =~ s{meshkit_identity edge }{meshkit_identity alice }g;
-
-    return $text;
-}
-
-
-sub include {
-    my ($file) = @_;
-
-    return "%%GLOBALS%%\nevents { }\nhttp {\n%%HTTP%%\n"
-           . fit(text($file)) . "}\n";
-}
-
-
-sub tls {
-    my ($t, $path, @more) = @_;
-
-    my $port = $t->port('front');
-    return curl('--insecure', '--max-time', 20, @more,
-                "https://127.0.0.1:$port$path");
-}
-
-
-sub opened {
-    my ($r, $vector, $name) = @_;
-
-    is($r->status . ' ' . sha256_hex($r->body), "200 $vector->{released}",
-       $name);
 }
 
 
