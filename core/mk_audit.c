@@ -323,12 +323,8 @@ mk_audit_check(const mk_audit_facts_t *facts, mk_check_t check)
 
     passed = (facts->applies >> check) & 1 ? "pass" : "skipped";
 
-    if (check < facts->check) {
-        return passed;
-    }
-
-    if (check > facts->check || facts->event == MK_AUDIT_CLIENT_GONE) {
-        return "skipped";
+    if (check != facts->check || facts->event == MK_AUDIT_CLIENT_GONE) {
+        return check < facts->reached ? passed : "skipped";
     }
 
     return facts->outcome == MK_OK ? passed : "fail";

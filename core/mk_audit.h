@@ -53,6 +53,7 @@ typedef struct {
     mk_status_t       outcome;      /* not of MK_AUDIT_CLIENT_GONE */
     mk_action_t       action;
     mk_check_t        check;        /* where the open stands, or stood */
+    mk_check_t        reached;      /* those before it were made */
     unsigned          applies;      /* one bit for each mk_check_t */
 
     mk_bytes_t        request_id;
@@ -84,8 +85,10 @@ typedef struct {
 
 /*
  * Writes the line, not NUL closed, and returns its length; 0 for a time that
- * RFC 3339 cannot say.  A check before facts->check passed, where it applies;
- * that one passed or failed by the outcome; the rest was skipped.
+ * RFC 3339 cannot say.  facts->check passed or failed, by the outcome; the
+ * others before facts->reached passed, where they apply; the rest was
+ * skipped.  Both are the same but for the denylist, which is asked a second
+ * time when the record is there.
  */
 size_t mk_audit_print(const mk_audit_facts_t *facts,
     char line[MK_AUDIT_LINE_MAX]);

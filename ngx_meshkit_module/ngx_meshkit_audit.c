@@ -259,23 +259,32 @@ ngx_meshkit_audit_applies(const ngx_meshkit_open_t *open)
 }
 
 
+/*
+ * The denylist is asked twice: about what is known before there is a record,
+ * and behind the signature about CID and owner.
+ */
+static mk_check_t
+ngx_meshkit_audit_reached(const ngx_meshkit_open_t *open)
+{
+    if (open->check != MK_CHECK_DENYLIST || open->capsule == NULL) {
+        return open->check;
+    }
+
+    return open->found.check == MK_CHECK_DENYLIST ? MK_CHECK_TIME
+                                                  : MK_CHECK_SIGNATURE;
+}
+
+
 /* What the record says, once it is known whose words these are. */
 static void
 ngx_meshkit_audit_record(const ngx_meshkit_open_t *open,
     mk_audit_facts_t *facts, char cid[MK_CID_PRINT_MAX])
 {
-    ngx_uint_t           is_signed;
     const mk_capsule_t  *capsule;
 
     capsule = open->capsule;
 
-    /* the denylist names CID and owner behind the signature */
-
-    is_signed = open->check > MK_CHECK_SIGNATURE
-                || (open->check == MK_CHECK_DENYLIST
-                    && open->found.check == MK_CHECK_DENYLIST);
-
-    if (capsule == NULL || !is_signed) {
+    if (facts->reached <= MK_CHECK_SIGNATURE) {
         return;
     }
 
@@ -341,13 +350,21 @@ ngx_meshkit_audit_who(const ngx_meshkit_open_t *open, mk_audit_facts_t *facts)
 }
 
 
-/* bytes of the body that the connection took, as $body_bytes_sent has them */
+/*
+ * Bytes of the body that the connection took.  $body_bytes_sent would have
+ * what nginx sent before the header, "100 Continue", in it.
+ */
 static uint64_t
-ngx_meshkit_audit_sent(const ngx_http_request_t *r)
+ngx_meshkit_audit_sent(const ngx_meshkit_open_t *open)
 {
     off_t  sent;
 
-    sent = r->connection->sent - (off_t) r->header_size;
+    if (!open->begun) {
+        return 0;
+    }
+
+    sent = open->request->connection->sent - open->sent_before
+           - (off_t) open->request->header_size;
 
     return sent > 0 ? (uint64_t) sent : 0;
 }
@@ -397,6 +414,7 @@ ngx_meshkit_audit_line(ngx_meshkit_open_t *open, mk_audit_event_t event,
     facts.duration = ngx_meshkit_audit_duration(open->request, now);
     facts.action = open->action;
     facts.check = open->check;
+    facts.reached = ngx_meshkit_audit_reached(open);
     facts.applies = ngx_meshkit_audit_applies(open);
     facts.http = ngx_meshkit_audit_http(open, &facts);
 
@@ -413,7 +431,7 @@ ngx_meshkit_audit_line(ngx_meshkit_open_t *open, mk_audit_event_t event,
     facts.gateways_failed = ngx_meshkit_fetch_failed(open);
 
     facts.has_sent = event != MK_AUDIT_DECISION;
-    facts.sent = open->begun ? ngx_meshkit_audit_sent(open->request) : 0;
+    facts.sent = ngx_meshkit_audit_sent(open);
 
     return ngx_meshkit_audit_put(open, &facts);
 }
@@ -431,6 +449,7 @@ ngx_meshkit_audit_allow(ngx_meshkit_open_t *open)
 
     open->audited = 1;
     open->allowed = 1;
+    open->sent_before = open->request->connection->sent;
 
     return NGX_OK;
 }
@@ -471,7 +490,7 @@ ngx_meshkit_audit_end(ngx_meshkit_open_t *open)
         /* it ended by a failure, whatever the client did then */
 
     } else if (open->decided && open->allowed && r->request_complete
-               && ngx_meshkit_audit_sent(r) == open->len)
+               && ngx_meshkit_audit_sent(open) == open->len)
     {
         event = MK_AUDIT_COMPLETE;
 

@@ -125,6 +125,7 @@ fill(mk_audit_facts_t *facts)
     facts->outcome = MK_OK;
     facts->action = MK_ACTION_DOWNLOAD;
     facts->check = MK_CHECK_CONTENT;
+    facts->reached = MK_CHECK_CONTENT;
     facts->applies = ~(1u << MK_CHECK_DENYLIST);
     facts->request_id = text("r-1");
     facts->client_ip = text("::1");
@@ -272,6 +273,7 @@ checks(void)
 
         for (at = 0; at < MK_CHECK_NUMBER; at++) {
             facts.check = (mk_check_t) at;
+            facts.reached = facts.check;
             object = printed(&facts, &len);
             all = json_object_get(object, "meshkit.checks");
 
@@ -296,6 +298,35 @@ checks(void)
     }
 
     is_int(wrong, 0, "passed before, failed at, skipped behind");
+}
+
+
+/* The denylist names the owner: what stands before that was made. */
+static void
+denied(void)
+{
+    int               check;
+    size_t            len;
+    json_t           *object, *all;
+    mk_audit_facts_t  facts;
+
+    fill(&facts);
+    facts.event = MK_AUDIT_DECISION;
+    facts.outcome = MK_SHARE_REVOKED;
+    facts.check = MK_CHECK_DENYLIST;
+    facts.reached = MK_CHECK_TIME;
+
+    object = printed(&facts, &len);
+    all = json_object_get(object, "meshkit.checks");
+
+    for (check = 0; check < MK_CHECK_NUMBER; check++) {
+        is_str(word(all, mk_checks_name((mk_check_t) check)),
+               check == MK_CHECK_DENYLIST ? "fail"
+               : check < MK_CHECK_TIME ? "pass" : "skipped",
+               "on the denylist: %s", mk_checks_name((mk_check_t) check));
+    }
+
+    json_decref(object);
 }
 
 
@@ -500,6 +531,7 @@ main(void)
     lines();
     events();
     checks();
+    denied();
     ranges();
     escapes();
     cuts();

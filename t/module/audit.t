@@ -10,6 +10,7 @@ use Test::More;
 use Meshkit::Edge;
 use Meshkit::Http2;
 use Meshkit::Process qw(wait_for);
+use Meshkit::Token qw(jwks);
 
 use constant WAIT => 20;
 
@@ -22,6 +23,13 @@ meshkit_read_ahead 1;
 EOT
         gateway => 'proxy_read_timeout 20s;',
         server => <<'EOT',
+location ~ ^/guarded/(?<cap>.*)$ {
+    meshkit_open $cap;
+    meshkit_capability_issuers %%DIR%%/keys/issuers.jwks;
+    meshkit_metadata /_meshkit/metadata;
+    meshkit_policy /_meshkit/policy;
+    meshkit_gateway /_gw/0 raw;
+}
 location ~ ^/page/(?<cap>.*)$ {
     error_page 400 403 404 410 416 502 503 504 /pages/refused;
     meshkit_open $cap;
@@ -107,7 +115,16 @@ my $old = $e->share(size => 77, exp => 1_000_000_000, iat => 1);
 my $viewed = $e->share(size => 77, no_download => undef);
 my $forged = $e->share(size => 77, id => 'forged');
 my $large = $e->share(size => 40 * 65_504);
+my $guarded = $e->share(size => 1000, policy_id => 'p-1', vault_id => 'v-1',
+                        capability_issuer => 'ines');
 my @blocks = $e->gateway->entries($share->{cid});
+
+my $ines = Meshkit::Token->issuer('ines');
+my $token = $ines->mint(claims => {
+    iss => 'ines', sub => 'alice', iat => time, exp => time + 3600,
+    jti => 'j-1', cap => { capsule => $guarded->{id}, actions => ['open'] } });
+$e->nginx->write('keys/issuers.jwks', jwks($ines));
+$e->metadata->capability('j-1', 'active');
 
 {
     my $capsule = $e->capsule($forged);
@@ -166,7 +183,11 @@ sub check {
 sub tagged { return { tag => "own$$-" . ++$seen } }
 
 
-sub denied { my ($code, $status) = @_; return ["denied failure $code $status - -"] }
+sub denied {
+    my ($code, $status) = @_;
+
+    return [ "denied failure $code $status - -" ];
+}
 
 
 # --- every way that an open goes --------------------------------------------
@@ -214,6 +235,11 @@ check($e->get("/anyone/$small->{id}"), [ $allowed, ends(1000, 200) ],
     check($e->get('/car/nobody', socket => $next->socket),
           denied(capsule_not_found => 404), 'keep-alive: the third');
 }
+
+# What nginx says before the header is none of the file's bytes.
+check($e->get("/car/$small->{id}", body => 'x' x 10,
+              headers => [ Expect => '100-continue' ]),
+      [ $allowed, ends(1000, 200) ], 'a client that asked to continue');
 
 my @refused = (
     [ 'a malformed id', "/car/a%22%7f%3cb", invalid_request => 400 ],
@@ -470,6 +496,41 @@ for my $row (@stands) {
                         [ $allowed ], 'behind a proxy');
         is($line->{'client.ip'}, '192.0.2.7', "the proxy's client");
     }
+}
+
+# --- vaults and tokens ------------------------------------------------------
+
+{
+    my @bearer = (headers => [ 'X-MeshKit-Capability' => $token ]);
+    my $path = "/guarded/$guarded->{id}";
+    my ($line) = check($e->get($path, @bearer), denied(vault_denied => 403),
+                       'no member of the vault');
+    my ($ref) = $line->{'meshkit.token_ref'};
+
+    is($line->{'meshkit.checks'}{vault}, 'fail', 'which is a check');
+    is($line->{'meshkit.vault'}, 'v-1', 'and which vault');
+    like($ref // '', qr/^[0-9a-f]{8}$/, 'and what the token is called');
+
+    $e->metadata->member('v-1', 'alice', 1);
+    ($line) = check($e->get($path), denied(capability_required => 401),
+                    'no token');
+    is($line->{'meshkit.checks'}{capability}, 'fail', 'which is a check');
+    ok(!exists $line->{'meshkit.token_ref'}, 'of nothing');
+
+    ($line) = check($e->get($path, headers => [ 'X-MeshKit-Capability' =>
+                                                "$token-x" ]),
+                    denied(capability_denied => 403), 'another token');
+    like($line->{'meshkit.token_ref'}, qr/^(?!\Q$ref\E)[0-9a-f]{8}$/,
+         'that is called otherwise');
+
+    ($line) = check($e->get($path, @bearer), [ $allowed, ends(1000, 200) ],
+                    'the right one');
+    is($line->{'meshkit.token_ref'}, $ref, 'that is called as before');
+    is_deeply([ grep { $line->{'meshkit.checks'}{$_} ne 'pass' } @order ],
+              [ qw(denylist range) ], 'every check but two was made');
+
+    # neither the token nor a part of it
+    $e->nginx->secret($token, split /\./, $token);
 }
 
 # --- whatever bytes a client sends ------------------------------------------
