@@ -23,6 +23,12 @@ meshkit_read_ahead 1;
 EOT
         gateway => 'proxy_read_timeout 20s;',
         server => <<'EOT',
+location ~ ^/listed/(?<cap>.*)$ {
+    meshkit_open $cap;
+    meshkit_denylist %%DIR%%/denylist;
+    meshkit_metadata /_meshkit/metadata;
+    meshkit_gateway /_gw/0 raw;
+}
 location ~ ^/guarded/(?<cap>.*)$ {
     meshkit_open $cap;
     meshkit_capability_issuers %%DIR%%/keys/issuers.jwks;
@@ -118,6 +124,9 @@ my $large = $e->share(size => 40 * 65_504);
 my $guarded = $e->share(size => 1000, policy_id => 'p-1', vault_id => 'v-1',
                         capability_issuer => 'ines');
 my @blocks = $e->gateway->entries($share->{cid});
+
+$e->nginx->write('denylist', "capsule\t$bound->{id}\n"
+                 . "cid\t$share->{cid}\n");
 
 my $ines = Meshkit::Token->issuer('ines');
 my $token = $ines->mint(claims => {
@@ -463,6 +472,27 @@ for my $row (@stands) {
     is(exists $line->{'meshkit.owner'} ? 1 : 0,
        $failed =~ /^(?:request|record|signature)$/ ? 0 : 1,
        'what the record says stands there once it is its owner who says so');
+}
+
+# The denylist, before there is a record, and behind the signature.
+for my $row ([ $bound, 'request' ], [ $share, qw(request record signature) ])
+{
+    my ($denied, @passed) = @$row;
+    my ($line) = check($e->get("/listed/$denied->{id}"),
+                       denied(share_revoked => 410), 'on the denylist');
+    my $checks = $line->{'meshkit.checks'};
+
+    is_deeply([ sort grep { $checks->{$_} eq 'pass' } @order ],
+              [ sort @passed ], "behind @passed");
+    is($checks->{denylist}, 'fail', 'fails there');
+    is($line->{'meshkit.cid'}, @passed > 1 ? $denied->{cid} : undef,
+       'and its CID is told where it is known');
+}
+
+{
+    my ($line) = check($e->get("/listed/$small->{id}"),
+                       [ $allowed, ends(1000, 200) ], 'not on the denylist');
+    is($line->{'meshkit.checks'}{denylist}, 'pass', 'is said');
 }
 
 {
