@@ -103,6 +103,14 @@ subtest 'conf.d/edge-decrypt-proxy.conf' => sub {
     like($log, qr/capsule=$revoked->{id} .* outcome=share_revoked/,
          'and what was refused');
 
+    my $audit = text($t->dir . '/logs/meshkit-audit.log');
+    is(scalar(() = $audit =~ /"event\.type":\["access","allowed"\]/g), 5,
+       'the audit log has what was allowed');
+    is(scalar(() = $audit =~ /"meshkit\.end":"complete"/g), 5,
+       'and that it was sent');
+    like($audit, qr/"event\.reason":"share_revoked".*"$revoked->{id}"/,
+         'and what was refused');
+
     $t->done;
 };
 
