@@ -9,6 +9,7 @@
 
 #include "dag.h"
 #include "mk_car.h"
+#include "mk_denylist.h"
 #include "tap.h"
 
 #include <stdlib.h>
@@ -204,6 +205,30 @@ car_task(void)
 }
 
 
+static mk_status_t
+denylist_task(void)
+{
+    static const char  text[] = "jti\ta\tx\nowner\tb\n";
+
+    const char     *why;
+    mk_status_t     status;
+    mk_denylist_t  *list;
+
+    status = mk_denylist_parse(dag_bytes((const uint8_t *) text,
+                                         sizeof(text) - 1), &list, &why);
+
+    if ((status == MK_OK) != (list != NULL)
+        || (status == MK_OK) != (why == NULL))
+    {
+        status = MK_INVALID_REQUEST;
+    }
+
+    mk_denylist_free(list);
+
+    return status;
+}
+
+
 int
 main(void)
 {
@@ -224,6 +249,7 @@ main(void)
     every_allocation("a walk", walk_task, 4);
     every_allocation("an encoder", encode_task, 1);
     every_allocation("a CAR reader", car_task, 4);
+    every_allocation("a denylist", denylist_task, 3);
 
     dag_forget();
 
