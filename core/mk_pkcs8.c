@@ -3,19 +3,21 @@
 #include "mk_der.h"
 #include "mk_key.h"
 #include "mk_pkey.h"
+#include "mk_secret.h"
 
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/encoder.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 
+#define MK_PKCS8_DASHES     "-----"
 #define MK_PKCS8_BEGIN      "-----BEGIN "
+#define MK_PKCS8_END        "-----END "
 #define MK_PKCS8_STRUCTURE  "PrivateKeyInfo"
 
 
@@ -51,21 +53,28 @@ static const struct {
 };
 
 
-/* One PEM block, in the secure heap where there is one. */
+/* One PEM block, borrowed from the text. */
 typedef struct {
-    char     *name;
-    char     *header;
-    uint8_t  *der;
-    long      len;
+    mk_bytes_t  label;
+    mk_bytes_t  body;
 } mk_pkcs8_block_t;
 
 
-static void
-mk_pkcs8_block_clear(mk_pkcs8_block_t *block)
+/* where the text begins in "in", or in.len */
+static size_t
+mk_pkcs8_find(mk_bytes_t in, const char *text)
 {
-    OPENSSL_secure_free(block->name);
-    OPENSSL_secure_free(block->header);
-    OPENSSL_secure_clear_free(block->der, (size_t) block->len);
+    size_t  i, len;
+
+    len = strlen(text);
+
+    for (i = 0; i + len <= in.len; i++) {
+        if (memcmp(in.data + i, text, len) == 0) {
+            return i;
+        }
+    }
+
+    return in.len;
 }
 
 
@@ -73,42 +82,117 @@ mk_pkcs8_block_clear(mk_pkcs8_block_t *block)
 static size_t
 mk_pkcs8_blocks(mk_bytes_t pem)
 {
-    size_t  i, n, len;
+    size_t      n;
+    mk_bytes_t  before;
 
     n = 0;
-    len = sizeof(MK_PKCS8_BEGIN) - 1;
 
-    for (i = 0; i + len <= pem.len; i++) {
-        n += memcmp(pem.data + i, MK_PKCS8_BEGIN, len) == 0;
+    while (mk_bytes_take(&pem, mk_pkcs8_find(pem, MK_PKCS8_BEGIN), &before)
+           && pem.len > 0)
+    {
+        n++;
+        mk_bytes_take(&pem, sizeof(MK_PKCS8_BEGIN) - 1, &before);
     }
 
     return n;
 }
 
 
+/* takes what stands before "text", and that too; 0 if it is not there */
+static int
+mk_pkcs8_take_to(mk_bytes_t *in, const char *text, mk_bytes_t *before)
+{
+    mk_bytes_t  gone;
+
+    return mk_bytes_take(in, mk_pkcs8_find(*in, text), before)
+           && mk_bytes_take(in, strlen(text), &gone);
+}
+
+
+/* RFC 7468 section 3 */
 static int
 mk_pkcs8_read_block(mk_bytes_t pem, mk_pkcs8_block_t *block)
 {
-    int   done;
-    BIO  *bio;
+    mk_bytes_t  before, end;
 
-    memset(block, 0, sizeof(mk_pkcs8_block_t));
+    return mk_pkcs8_take_to(&pem, MK_PKCS8_BEGIN, &before)
+           && mk_pkcs8_take_to(&pem, MK_PKCS8_DASHES, &block->label)
+           && memchr(block->label.data, '\n', block->label.len) == NULL
+           && mk_pkcs8_take_to(&pem, MK_PKCS8_END, &block->body)
+           && mk_pkcs8_take_to(&pem, MK_PKCS8_DASHES, &end)
+           && mk_bytes_equal(end, block->label);
+}
 
-    bio = BIO_new_mem_buf(pem.data, (int) pem.len);
-    if (bio == NULL) {
-        return 0;
+
+/* the body without its line ends; 0 if it is no base64 */
+static size_t
+mk_pkcs8_base64(mk_bytes_t body, uint8_t *out, size_t *padding)
+{
+    size_t   i, n;
+    uint8_t  c;
+
+    n = 0;
+    *padding = 0;
+
+    for (i = 0; i < body.len; i++) {
+        c = body.data[i];
+
+        if (c == '\n' || c == '\r' || c == ' ' || c == '\t') {
+            continue;
+        }
+
+        if (c == '=') {
+            *padding += 1;
+
+        } else if (*padding > 0
+                   || !((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
+                        || (c >= '0' && c <= '9') || c == '+' || c == '/'))
+        {
+            return 0;
+        }
+
+        out[n++] = c;
     }
 
-    done = PEM_read_bio_ex(bio, &block->name, &block->header, &block->der,
-                           &block->len, PEM_FLAG_SECURE)
-           == 1;
-    BIO_free(bio);
+    return n % 4 == 0 && *padding <= 2 ? n : 0;
+}
 
-    if (!done) {
-        memset(block, 0, sizeof(mk_pkcs8_block_t));
+
+/*
+ * The body's bytes, in a secret.  By hand, since OpenSSL's PEM reader leaves
+ * a line of base64 in memory that it frees.
+ */
+static mk_secret_t *
+mk_pkcs8_body(mk_bytes_t body, size_t *len)
+{
+    size_t        n, padding;
+    mk_secret_t  *text, *der;
+
+    text = mk_secret_create(body.len);
+    if (text == NULL) {
+        return NULL;
     }
 
-    return done;
+    der = NULL;
+    n = mk_pkcs8_base64(body, mk_secret_bytes(text), &padding);
+
+    if (n > 0) {
+        der = mk_secret_create(n / 4 * 3);
+    }
+
+    if (der != NULL
+        && EVP_DecodeBlock(mk_secret_bytes(der), mk_secret_bytes(text),
+                           (int) n)
+           < 0)
+    {
+        mk_secret_free(der);
+        der = NULL;
+    }
+
+    mk_secret_free(text);
+    *len = der == NULL ? 0 : n / 4 * 3 - padding;
+
+    return der;
 }
 
 
@@ -197,14 +281,11 @@ mk_pkcs8_key(mk_bytes_t in, mk_key_type_t type, mk_bytes_t *private,
 
 /* PrivateKeyInfo (RFC 5208 section 5); attributes are not looked at */
 static EVP_PKEY *
-mk_pkcs8_decode(const mk_pkcs8_block_t *block, const char **why)
+mk_pkcs8_decode(mk_bytes_t in, const char **why)
 {
     EVP_PKEY       *pkey;
-    mk_bytes_t      in, info, algorithm, key, attributes, private, public;
+    mk_bytes_t      info, algorithm, key, attributes, private, public;
     mk_key_type_t   type;
-
-    in.data = block->der;
-    in.len = (size_t) block->len;
 
     *why = "is not a valid PKCS#8 private key";
 
@@ -238,22 +319,51 @@ mk_pkcs8_decode(const mk_pkcs8_block_t *block, const char **why)
 }
 
 
+static int
+mk_pkcs8_is(mk_bytes_t label, const char *text)
+{
+    return label.len == strlen(text)
+           && memcmp(label.data, text, label.len) == 0;
+}
+
+
 static EVP_PKEY *
 mk_pkcs8_read_pkey(const mk_pkcs8_block_t *block, const char **why)
 {
-    if (strcmp(block->name, "ENCRYPTED PRIVATE KEY") == 0
-        || block->header[0] != '\0')
+    EVP_PKEY     *pkey;
+    mk_bytes_t    in;
+    mk_secret_t  *der;
+
+    /* header lines are of keys under a passphrase (RFC 1421 section 4.6) */
+
+    if (mk_pkcs8_is(block->label, "ENCRYPTED PRIVATE KEY")
+        || memchr(block->body.data, ':', block->body.len) != NULL)
     {
         *why = "is encrypted; a key without a passphrase is needed";
         return NULL;
     }
 
-    if (strcmp(block->name, "PRIVATE KEY") != 0) {
+    if (!mk_pkcs8_is(block->label, "PRIVATE KEY")) {
         *why = "is not a PKCS#8 \"PRIVATE KEY\"";
         return NULL;
     }
 
-    return mk_pkcs8_decode(block, why);
+    if (block->body.len > MK_SECRET_MAX) {
+        *why = "is too long for a key";
+        return NULL;
+    }
+
+    der = mk_pkcs8_body(block->body, &in.len);
+    if (der == NULL) {
+        *why = "is not a PEM private key";
+        return NULL;
+    }
+
+    in.data = mk_secret_view(der).data;
+    pkey = mk_pkcs8_decode(in, why);
+    mk_secret_free(der);
+
+    return pkey;
 }
 
 
@@ -277,16 +387,12 @@ mk_pkcs8_read(mk_bytes_t pem, const char **why)
         return NULL;
     }
 
-    pkey = NULL;
-    *why = "is not a PEM private key";
-    ERR_set_mark();
-
-    if (mk_pkcs8_read_block(pem, &block)) {
-        pkey = mk_pkcs8_read_pkey(&block, why);
-        mk_pkcs8_block_clear(&block);
+    if (!mk_pkcs8_read_block(pem, &block)) {
+        *why = "is not a PEM private key";
+        return NULL;
     }
 
-    ERR_pop_to_mark();
+    pkey = mk_pkcs8_read_pkey(&block, why);
 
     if (pkey != NULL) {
         *why = NULL;
