@@ -9,6 +9,8 @@
 
 #include <openssl/crypto.h>
 
+#include <sys/mman.h>
+
 #if (NGX_LINUX)
 #include <sys/prctl.h>
 #endif
@@ -419,20 +421,46 @@ ngx_meshkit_keys_token_ref(void)
 
 
 /*
+ * A child inherits what is in the secure heap, but not its lock.  The whole
+ * heap is locked again, since the keys of opens will be in it too.
+ */
+static void
+ngx_meshkit_keys_lock_heap(ngx_cycle_t *cycle)
+{
+    void    *heap;
+    size_t   len;
+
+    heap = mk_secret_heap(&len);
+
+    if (heap != NULL && mlock(heap, len) == -1) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, ngx_errno,
+                      "meshkit: the memory for keys could not be locked in a "
+                      "worker, raise RLIMIT_MEMLOCK to %uz bytes", len);
+    }
+}
+
+
+/*
  * nginx makes its workers dumpable; another process of the same user could
  * then read the keys from /proc/PID/mem.
  */
 ngx_int_t
 ngx_meshkit_keys_protect(ngx_cycle_t *cycle)
 {
+    if (!ngx_meshkit_keys_held) {
+        return NGX_OK;
+    }
+
 #if (NGX_LINUX)
 
-    if (ngx_meshkit_keys_held && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1) {
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1) {
         ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
                       "prctl(PR_SET_DUMPABLE) failed");
     }
 
 #endif
+
+    ngx_meshkit_keys_lock_heap(cycle);
 
     return NGX_OK;
 }

@@ -13,6 +13,27 @@ static ngx_int_t ngx_meshkit_subrequest_done(ngx_http_request_t *sr,
 static void ngx_meshkit_subrequest_skip(ngx_http_request_t *sr);
 
 
+/* nginx's proxy writes a request, and our token with it, into a buffer. */
+static void
+ngx_meshkit_subrequest_wipe_request(ngx_http_request_t *sr)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    if (sr == NULL || sr->upstream == NULL) {
+        return;
+    }
+
+    for (cl = sr->upstream->request_bufs; cl != NULL; cl = cl->next) {
+        b = cl->buf;
+
+        if (b->temporary && b->start != NULL) {
+            ngx_explicit_memzero(b->start, b->end - b->start);
+        }
+    }
+}
+
+
 /*
  * Marks the pool as ours: an internal redirect (X-Accel-Redirect) zeroes the
  * subrequest's module contexts, but its pool stays.
@@ -21,6 +42,8 @@ static void
 ngx_meshkit_subrequest_mark(void *data)
 {
     ngx_meshkit_subrequest_t  *s = data;
+
+    ngx_meshkit_subrequest_wipe_request(s->request);
 
     if (s->body != NULL) {
         ngx_explicit_memzero(s->body, s->len);
@@ -424,11 +447,50 @@ ngx_meshkit_subrequest_wake(ngx_meshkit_subrequest_t *s)
 }
 
 
+/*
+ * As ngx_destroy_pool, but what was allocated in the pool's own blocks is
+ * wiped: questions, answers, copies of the token that modules made.
+ */
+static void
+ngx_meshkit_subrequest_wipe_pool(ngx_pool_t *pool)
+{
+    u_char              *start;
+    ngx_pool_t          *p;
+    ngx_pool_large_t    *l;
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = pool->cleanup; cln != NULL; cln = cln->next) {
+        if (cln->handler != NULL) {
+            cln->handler(cln->data);
+        }
+    }
+
+    pool->cleanup = NULL;
+
+    for (l = pool->large; l != NULL; l = l->next) {
+        if (l->alloc != NULL) {
+            ngx_free(l->alloc);
+        }
+    }
+
+    pool->large = NULL;
+
+    for (p = pool; p != NULL; p = p->d.next) {
+        start = (u_char *) p + (p == pool ? sizeof(ngx_pool_t)
+                                          : sizeof(ngx_pool_data_t));
+
+        ngx_explicit_memzero(start, p->d.last - start);
+    }
+
+    ngx_destroy_pool(pool);
+}
+
+
 static void
 ngx_meshkit_subrequest_destroy(ngx_meshkit_subrequest_t *s)
 {
     ngx_queue_remove(&s->queue);
-    ngx_destroy_pool(s->pool);
+    ngx_meshkit_subrequest_wipe_pool(s->pool);
 }
 
 
