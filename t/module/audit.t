@@ -5,11 +5,12 @@ use strict;
 use warnings;
 
 use JSON::PP ();
+use List::Util qw(sum0);
 use Test::More;
 
 use Meshkit::Edge;
 use Meshkit::Http2;
-use Meshkit::Process qw(wait_for);
+use Meshkit::Process qw(run_command wait_for);
 use Meshkit::Token qw(jwks);
 
 use constant WAIT => 20;
@@ -605,6 +606,29 @@ is(scalar(grep { !eval { ref $json->decode($_) eq 'HASH' } } @all), 0,
    'and each is one object');
 unlike(join("\n", @all), qr/the-files-name|bytes=|Bearer/,
        "no file's name, no header of a request");
+
+# The reader takes every line that the module writes.
+my $reader = $ENV{TEST_MESHKITCTL} || 'build/meshkitctl';
+
+SKIP: {
+    skip 'meshkitctl is not built', 4 if !-x $reader;
+
+    my $r = run_command({ timeout => 60 }, $reader, 'audit',
+                        $e->dir . '/logs/audit.log', '--counts', '--json');
+    my $counts = eval { $json->decode($r->{out}) } // {};
+
+    is($r->{exit}, 0, 'meshkitctl audit reads it') or diag($r->{err});
+    is(sum0(map { $_->{count} } @{ $counts->{counts} }), $expected,
+       'and finds every line');
+
+    my ($line) = grep { /\x1b|u001b/ } @all;
+    my $tag = $json->decode($line)->{'user.id'};
+    $r = run_command({ timeout => 60 }, $reader, 'audit',
+                     $e->dir . '/logs/audit.log', '--subject', $tag);
+    is($r->{out} =~ tr/\n//, 2, 'by subject, with its escapes');
+    unlike($r->{out}, qr/\x1b/, 'which no terminal sees');
+}
+
 $e->nginx->secret(map { substr $_->{plain}, 100, 40 }
                   grep { $_->{size} >= 1000 } $share, $small, $bound, $large);
 
