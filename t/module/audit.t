@@ -73,6 +73,18 @@ location ~ ^/late/(?<cap>.*)$ {
     meshkit_metadata /_meshkit/metadata;
     meshkit_gateway /_gw/0 car;
 }
+location ~ ^/slowcar/(?<cap>.*)$ {
+    limit_rate 50k;
+    meshkit_open $cap;
+    meshkit_metadata /_meshkit/metadata;
+    meshkit_gateway /_gw/0 car;
+}
+location ~ ^/slowraw/(?<cap>.*)$ {
+    limit_rate 50k;
+    meshkit_open $cap;
+    meshkit_metadata /_meshkit/metadata;
+    meshkit_gateway /_gw/0 raw;
+}
 location ~ ^/impatient/(?<cap>.*)$ {
     send_timeout 500ms;
     meshkit_open $cap;
@@ -122,6 +134,7 @@ my $old = $e->share(size => 77, exp => 1_000_000_000, iat => 1);
 my $viewed = $e->share(size => 77, no_download => undef);
 my $forged = $e->share(size => 77, id => 'forged');
 my $large = $e->share(size => 40 * 65_504);
+my $huge = $e->share(size => 400 * 65_504);
 my $guarded = $e->share(size => 1000, policy_id => 'p-1', vault_id => 'v-1',
                         capability_issuer => 'ines');
 my @blocks = $e->gateway->entries($share->{cid});
@@ -372,13 +385,24 @@ for my $where (qw(metadata policy gateway)) {
     $e->policy->allow;
 }
 
-for my $path (qw(car raw impatient)) {
-    my $r = $e->get("/$path/$large->{id}", rcvbuf => 4096,
-                    $path eq 'impatient'
-                    ? (limit => 1, keepalive => 1) : (limit => 300_000));
-    my $line = gone($r, "the client leaves in the middle, $path", $allowed);
+# Too slow a server for the file to be in its buffers by then.
+for my $form (qw(car raw)) {
+    my $r = $e->get("/slow$form/$large->{id}", limit => 1);
+    my $line = gone($r, "the client leaves in the middle, $form", $allowed);
     cmp_ok($line->{'http.response.body.bytes'}, '<', 40 * 65_504,
            'before it had the file');
+}
+
+# Too large a file for them.
+{
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                       PeerPort => $e->nginx->port('front'));
+    my $r = $e->get("/impatient/$huge->{id}", socket => $socket, limit => 1);
+    my $line = gone($r, 'the client takes nothing for send_timeout',
+                    $allowed);
+    cmp_ok($line->{'http.response.body.bytes'}, '<', 400 * 65_504,
+           'and did not have the file');
+    close $socket;
 }
 
 {
