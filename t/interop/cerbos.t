@@ -12,44 +12,64 @@ use Test::More;
 use Meshkit::Edge;
 use Meshkit::Http;
 use Meshkit::Neighbour;
-use Meshkit::Process qw(spawn wait_for wait_process);
+use Meshkit::Process qw(run_command spawn wait_for wait_process);
 
-my $e = Meshkit::Edge->new(text => {
-    http => 'upstream cerbos { server 127.0.0.1:%%PORT_cerbos%%;'
-            . ' keepalive 4; }',
-    server => <<'EOT',
-location ~ ^/(?<act>open|download)/(?<cap>.*)$ {
+# A way to open shares, and the location that asks Cerbos for it.
+sub way {
+    my ($path, $policy, @passes) = @_;
+
+    return <<"EOT";
+location ~ ^/$path/(?<cap>.*)\$ {
     auth_basic share;
     auth_basic_user_file %%DIR%%/people;
-    meshkit_open $cap;
-    meshkit_subject $remote_user;
-    meshkit_action $act;
+    meshkit_open \$cap;
+    meshkit_subject \$remote_user;
+    meshkit_action \$action;
     meshkit_metadata /_meshkit/metadata;
-    meshkit_policy /_cerbos;
+    meshkit_policy $policy;
     meshkit_gateway /_gw/0;
 }
-location ~ ^/hasty/(?<cap>.*)$ {
-    auth_basic share;
-    auth_basic_user_file %%DIR%%/people;
-    meshkit_open $cap;
-    meshkit_subject $remote_user;
-    meshkit_metadata /_meshkit/metadata;
-    meshkit_policy /_hasty;
-    meshkit_gateway /_gw/0;
-}
-location = /_cerbos {
+location = $policy {
     internal;
-    proxy_pass http://cerbos/access/v1/evaluation;
-    proxy_read_timeout 20s;
-}
-location = /_hasty {
-    internal;
-    proxy_pass http://cerbos/access/v1/evaluation;
-    proxy_read_timeout 1s;
+    @passes
 }
 EOT
+}
+
+
+# By TLS, and who signs for Cerbos.
+sub trusts {
+    my ($name) = @_;
+
+    return (
+        'proxy_pass https://127.0.0.1:%%PORT_cerbos%%/access/v1/evaluation;',
+        'proxy_ssl_verify on;', 'proxy_ssl_name localhost;',
+        "proxy_ssl_trusted_certificate %%DIR%%/$name.crt;");
+}
+
+
+my $plain = 'proxy_pass http://cerbos/access/v1/evaluation;';
+my $e = Meshkit::Edge->new(text => {
+    http => 'upstream cerbos { server 127.0.0.1:%%PORT_cerbos%%;'
+            . ' keepalive 4; }'
+            . ' map $uri $action { ~^/download/ download; default open; }',
+    server => 'proxy_read_timeout 20s;'
+              . way('(?:open|download)', '/_plain', $plain)
+              . way('hasty', '/_hasty', $plain, 'proxy_read_timeout 1s;')
+              . way('tls', '/_tls', trusts('cerbos'))
+              . way('stranger', '/_stranger', trusts('stranger')),
 });
 my $t = $e->nginx;
+
+for my $name (qw(cerbos stranger)) {
+    my $r = run_command({}, qw(openssl req -x509 -nodes -newkey ec
+                               -pkeyopt ec_paramgen_curve:P-256 -days 2
+                               -subj /CN=localhost
+                               -addext subjectAltName=DNS:localhost),
+                        -keyout => $t->dir . "/$name.key",
+                        -out => $t->dir . "/$name.crt");
+    die $r->{err} if $r->{exit} != 0;
+}
 
 $t->write('people', join '', map { "$_:{PLAIN}word\n" } qw(ann ben eve));
 
@@ -67,6 +87,11 @@ $config =~ s{%%DIR%%}{$t->dir}e;
 $config =~ s{%%POLICIES%%}{getcwd() . '/t/interop/cerbos/policies'}e;
 $config =~ s{%%PORT_(\w+)%%}{$t->port($1)}ge;
 $t->write('cerbos.yaml', $config);
+$t->write('cerbos-tls.yaml', $config =~ s{^server:\n}{server:
+  tls:
+    cert: "@{[ $t->dir ]}/cerbos.crt"
+    key: "@{[ $t->dir ]}/cerbos.key"
+}mr);
 
 my $cerbos = Meshkit::Neighbour->new('cerbos', dir => $t->dir);
 
@@ -220,8 +245,9 @@ sub is_refused {
     for (1 .. 5) {
         my $outcome = $e->outcome(as($who, '/open/project'), $share{project});
 
-        die "$who: $outcome\n"
-            if $outcome !~ /^(?:403 policy_denied|503 policy_provider_error)$/;
+        next if $outcome eq '403 policy_denied'
+                || $outcome eq '503 policy_provider_error';
+        die "$who: $outcome\n";
     }
 }
 
@@ -242,6 +268,22 @@ $cerbos->exercise('killed in the midst of questions' => sub {
         outcome_is('ann', 'open', 'project', '200 ok');
     }
 }) if !$ENV{QUICK};
+
+$cerbos->exercise('by TLS, and by its certificate only' => sub {
+    my $health = 'https://localhost:' . $t->port('cerbos')
+                 . '/_cerbos/health';
+
+    $cerbos->stop;
+    $cerbos->start(
+        command => [ server => '--config', $t->dir . '/cerbos-tls.yaml' ],
+        ready => sub { (curl('--cacert', $t->dir . '/cerbos.crt', $health)
+                        ->status // 0) == 200 });
+
+    outcome_is('ann', 'tls', 'project', '200 ok');
+    outcome_is('eve', 'tls', 'project', '403 policy_denied');
+    outcome_is('ann', 'stranger', 'project', '503 policy_provider_error');
+    outcome_is('ann', 'open', 'project', '503 policy_provider_error');
+});
 
 $cerbos->stop;
 $e->done;
