@@ -152,8 +152,9 @@ ngx_meshkit_blocks_find(ngx_meshkit_fetch_t *f, const mk_cid_t *cid,
 /*
  * A slot for a further block: a free one, or one that was read ahead and is
  * no longer among the next ones, because a node's children came in between.
- * Half of the slots may keep such blocks: they are needed later.  One slot is
- * kept for the block needed now.
+ * Half of the slots may keep such blocks: they are needed later.  Without the
+ * block that the opener has, at most "ahead" are in use, so that there is
+ * always one for the block needed now.
  */
 static ngx_meshkit_slot_t *
 ngx_meshkit_blocks_new(ngx_meshkit_fetch_t *f, ngx_uint_t next)
@@ -173,15 +174,19 @@ ngx_meshkit_blocks_new(ngx_meshkit_fetch_t *f, ngx_uint_t next)
             continue;
         }
 
+        if (&f->slots[i] == f->taken) {
+            continue;
+        }
+
         used++;
 
-        if (!f->slots[i].wanted && &f->slots[i] != f->taken) {
+        if (!f->slots[i].wanted) {
             unwanted = &f->slots[i];
             later++;
         }
     }
 
-    if (slot != NULL && (next || used < f->nslots - 1)) {
+    if (slot != NULL && (next || used < f->ahead)) {
         return slot;
     }
 
@@ -208,7 +213,7 @@ ngx_meshkit_blocks_mark(ngx_meshkit_fetch_t *f)
         f->slots[i].marked = 0;
     }
 
-    for (i = 0; i < f->nslots; i++) {
+    for (i = 0; i < f->ahead; i++) {
 
         cid = mk_opener_next(f->open->opener, i);
         if (cid == NULL) {
@@ -263,7 +268,7 @@ ngx_meshkit_blocks_fill(ngx_meshkit_fetch_t *f)
 
     ngx_meshkit_blocks_mark(f);
 
-    for (i = 0; i < f->nslots && !f->open->decided; i++) {
+    for (i = 0; i < f->ahead && !f->open->decided; i++) {
 
         cid = mk_opener_next(f->open->opener, i);
         if (cid == NULL) {
@@ -361,6 +366,10 @@ ngx_meshkit_blocks_take(ngx_meshkit_fetch_t *f)
     if (status == MK_OK) {
         ngx_meshkit_fetch_credit(f, slot->gateway, s->len);
         f->taken = slot;
+
+        /* the next ones come while the client takes this one */
+
+        ngx_meshkit_blocks_fill(f);
         return NGX_OK;
     }
 

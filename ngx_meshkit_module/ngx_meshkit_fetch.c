@@ -57,7 +57,8 @@ ngx_meshkit_fetch_create(ngx_meshkit_open_t *open)
     f->open = open;
     f->services = open->conf->gateways->elts;
     f->ngateways = open->conf->gateways->nelts;
-    f->nslots = open->conf->read_ahead + 1;
+    f->ahead = open->conf->read_ahead;
+    f->nslots = f->ahead + 1;
 
     f->gateways = ngx_pcalloc(pool, f->ngateways
                                     * sizeof(ngx_meshkit_gateway_t));

@@ -71,7 +71,8 @@ struct ngx_meshkit_fetch_s {
     mk_car_t                  *car;
 
     ngx_meshkit_slot_t        *slots;
-    ngx_uint_t                 nslots;
+    ngx_uint_t                 nslots;      /* one more than "ahead" */
+    ngx_uint_t                 ahead;       /* meshkit_read_ahead */
     ngx_meshkit_slot_t        *taken;       /* its block is the opener's */
 
     ngx_event_t                rate;        /* every NGX_MESHKIT_RATE_TIME */
