@@ -228,7 +228,7 @@ EOT
                c => 'proxy_pass http://closing; '
                     . 'proxy_set_header Connection close;',
                o => 'proxy_pass http://closing; proxy_http_version 1.0;');
-    my %more = ('' => '', s => 'proxy_read_timeout 300ms;',
+    my %more = ('' => '', s => 'proxy_read_timeout 1s;',
                 x => 'proxy_buffering on; proxy_cache blocks; '
                      . 'proxy_cache_valid 200 1h; '
                      . 'proxy_ignore_headers Cache-Control;');
@@ -254,7 +254,8 @@ sub _open_locations {
     my ($self, $line) = @_;
 
     my $n = $line->{number};
-    my $open = 'meshkit_open $cap; meshkit_read_ahead 2; meshkit_metadata '
+    my $open = 'meshkit_open $cap; meshkit_read_ahead 2; '
+               . 'meshkit_deadline 100s; meshkit_metadata '
                . ($line->{kind} eq 'vector' ? '/_vmetadata;'
                                             : '/_meshkit/metadata;');
     my $way = $line->{connection} . ($line->{slow} ? 's'
@@ -498,7 +499,7 @@ sub _ask {
     my $range = $line->{range};
 
     return $self->edge->get(
-        $self->_path($way, $line) . $id, timeout => 15,
+        $self->_path($way, $line) . $id, timeout => 120,
         headers => [ $range ? (Range => "bytes=$range->[0]-$range->[1]")
                             : () ]);
 }
