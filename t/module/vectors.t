@@ -103,7 +103,7 @@ sub check {
     my $id = $vector->{id} =~ s/([^\w.~\/-])/sprintf '%%%02X', ord $1/ger;
     my $r = http_get($t->port('front'),
                      "/$form/$vector->{owners}/$policy/$vector->{action}"
-                     . "/$vector->{identity}/$id");
+                     . "/$vector->{identity}/$id", timeout => 120);
     my $name = "$vector->{name} by $form";
     my $ok = $vector->{outcome} eq 'ok';
 
