@@ -9,7 +9,26 @@
 #include <string.h>
 
 #include "files.h"
+#include "mk_key.h"
 #include "report.h"
+
+
+/*
+ * Where the first line begins that is neither empty nor a comment, as for
+ * the module's "token_file"; further lines are tokens that go out of use.
+ */
+static const char *
+tokens_line(const char *text)
+{
+    text += strspn(text, " \t\r\n");
+
+    while (*text == '#') {
+        text += strcspn(text, "\n");
+        text += strspn(text, " \t\r\n");
+    }
+
+    return text;
+}
 
 
 /* The first line of a text, without white space around it. */
@@ -74,12 +93,12 @@ tokens_read(const char *file, const char *env, mk_secret_t **token)
         return REPORT_OK;
     }
 
-    rc = files_read(file, MK_SECRET_MAX, &text, &len);
+    rc = files_read(file, MK_KEY_TEXT_MAX, &text, &len);
     if (rc != REPORT_OK) {
         return rc;
     }
 
-    rc = tokens_set(text, file, token);
+    rc = tokens_set(tokens_line(text), file, token);
     files_wipe(text, len);
 
     return rc;

@@ -9,9 +9,10 @@
 
 
 /*
- * The first line of a file, or the value of the variable "env"; both NULL:
- * no token.  REPORT_OK and *token (owned, its bytes end in a NUL; NULL: none
- * was asked for), or another report_exit_t after a message.
+ * The first line of a file that is neither empty nor begins with '#', or the
+ * value of the variable "env"; both NULL: no token.  REPORT_OK and *token
+ * (owned, its bytes end in a NUL; NULL: none was asked for), or another
+ * report_exit_t after a message.
  */
 int tokens_read(const char *file, const char *env, mk_secret_t **token);
 

@@ -46,7 +46,7 @@ sub store {
 
 my $md = Meshkit::Service->run(handler => \&store);
 my $url = 'http://127.0.0.1:' . $md->port . '/base/';
-my $token = $c->write('token', "tok3n-A\nold-token\n");
+my $token = $c->write('token', "# in use\n\n  tok3n-A \r\nold-token\n# gone\n");
 my @place = ('--metadata-url', $url);
 my @file = (@place, '--token-file', $token);
 
