@@ -34,11 +34,11 @@
 
 /* What can be said of a list; borrowed while the configuration lives. */
 typedef struct {
-    ngx_str_t   file;
-    time_t      loaded;     /* when it was read last */
-    size_t      entries;
-    size_t      bad;        /* lines that could not be read */
-    ngx_uint_t  usable;     /* 0: everything is refused */
+    ngx_str_t          file;
+    ngx_atomic_uint_t  usable;      /* 0: everything is refused */
+    ngx_atomic_uint_t  loaded;      /* when it was read last, in seconds */
+    ngx_atomic_uint_t  entries;
+    ngx_atomic_uint_t  bad;         /* lines that could not be read */
 } ngx_meshkit_pickup_state_t;
 
 

@@ -3,11 +3,12 @@
  *
  * For a machine: JSON, or Prometheus' text format.  No label and no member
  * stands for a share, a CID or a person; a gateway is named as nginx.conf
- * does, by its server and its prefix.
+ * does, by its server and its prefix, a denylist by its file.
  */
 
 #include "ngx_meshkit_conf.h"
 #include "ngx_meshkit_health.h"
+#include "ngx_meshkit_pickup.h"
 
 
 #define NGX_MESHKIT_STATUS_JSON        0
@@ -19,6 +20,7 @@
 /* lines that are there without a gateway, and for each of them, at most */
 #define NGX_MESHKIT_STATUS_LINES       (MK_STATUS_COUNT + 40)
 #define NGX_MESHKIT_STATUS_GATEWAY     (NGX_MESHKIT_FAULTS + 10)
+#define NGX_MESHKIT_STATUS_DENYLIST    4
 
 
 typedef struct {
@@ -39,6 +41,7 @@ typedef struct {
 typedef struct {
     const ngx_meshkit_counters_t   *counters;
     ngx_array_t                     gateways;
+    ngx_array_t                     denylists;  /* their names escaped */
     u_char                         *p;
     u_char                         *last;
 } ngx_meshkit_status_page_t;
@@ -77,6 +80,20 @@ static const ngx_meshkit_status_counter_t  ngx_meshkit_status_gateways[] = {
     { "rests", "gateway_rests_total",
       "Times that the gateway began to be asked last.",
       offsetof(ngx_meshkit_counted_gateway_t, rests) },
+    { NULL, NULL, NULL, 0 }
+};
+
+
+static const ngx_meshkit_status_counter_t  ngx_meshkit_status_denylist[] = {
+    { "usable", "denylist_usable",
+      "1, or 0: whatever it is set for is refused.",
+      offsetof(ngx_meshkit_pickup_state_t, usable) },
+    { "loaded", "denylist_loaded_timestamp_seconds",
+      "When it was read.", offsetof(ngx_meshkit_pickup_state_t, loaded) },
+    { "entries", "denylist_entries",
+      "Lines that deny.", offsetof(ngx_meshkit_pickup_state_t, entries) },
+    { "unreadableLines", "denylist_unreadable_lines",
+      "Lines that deny nothing.", offsetof(ngx_meshkit_pickup_state_t, bad) },
     { NULL, NULL, NULL, 0 }
 };
 
@@ -177,12 +194,52 @@ ngx_meshkit_status_collect(ngx_http_request_t *r,
 }
 
 
+/* The denylists as this worker has them. */
+static ngx_int_t
+ngx_meshkit_status_denylists(ngx_http_request_t *r,
+    ngx_meshkit_status_page_t *page)
+{
+    ngx_uint_t                   i;
+    ngx_meshkit_pickup_t       **known;
+    ngx_meshkit_main_conf_t     *mmcf;
+    ngx_meshkit_pickup_state_t  *state;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_meshkit_module);
+    known = mmcf->denylists.elts;
+
+    if (ngx_array_init(&page->denylists, r->pool, mmcf->denylists.nelts + 1,
+                       sizeof(ngx_meshkit_pickup_state_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < mmcf->denylists.nelts; i++) {
+        state = ngx_array_push(&page->denylists);
+        if (state == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_meshkit_pickup_state(known[i], state);
+        if (ngx_meshkit_status_escape(r->pool, &state->file, state->file.data,
+                                      state->file.len)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_meshkit_status_alloc(ngx_http_request_t *r,
     ngx_meshkit_status_page_t *page)
 {
     size_t                         size;
     ngx_uint_t                     i;
+    ngx_meshkit_pickup_state_t    *list;
     ngx_meshkit_status_gateway_t  *g;
 
     size = NGX_MESHKIT_STATUS_LINES * NGX_MESHKIT_STATUS_LINE;
@@ -192,6 +249,13 @@ ngx_meshkit_status_alloc(ngx_http_request_t *r,
         size += NGX_MESHKIT_STATUS_GATEWAY
                 * (NGX_MESHKIT_STATUS_LINE + g[i].server.len
                    + g[i].prefix.len);
+    }
+
+    list = page->denylists.elts;
+
+    for (i = 0; i < page->denylists.nelts; i++) {
+        size += NGX_MESHKIT_STATUS_DENYLIST
+                * (NGX_MESHKIT_STATUS_LINE + list[i].file.len);
     }
 
     page->p = ngx_pnalloc(r->pool, size);
@@ -254,6 +318,7 @@ static void
 ngx_meshkit_status_json(ngx_meshkit_status_page_t *page)
 {
     ngx_uint_t                     i;
+    ngx_meshkit_pickup_state_t    *list;
     ngx_meshkit_status_gateway_t  *g;
 
     ngx_meshkit_status_print(page, "{\"opens\":{");
@@ -274,6 +339,16 @@ ngx_meshkit_status_json(ngx_meshkit_status_page_t *page)
     for (i = 0; i < page->gateways.nelts; i++) {
         ngx_meshkit_status_print(page, i == 0 ? "" : ",");
         ngx_meshkit_status_json_gateway(page, &g[i]);
+    }
+
+    list = page->denylists.elts;
+    ngx_meshkit_status_print(page, "],\"denylists\":[");
+
+    for (i = 0; i < page->denylists.nelts; i++) {
+        ngx_meshkit_status_print(page, i == 0 ? "{" : ",{");
+        ngx_meshkit_status_json_counters(page, ngx_meshkit_status_denylist,
+                                         &list[i]);
+        ngx_meshkit_status_print(page, "\"file\":\"%V\"}", &list[i].file);
     }
 
     ngx_meshkit_status_print(page, "]}\n");
@@ -330,6 +405,28 @@ ngx_meshkit_status_faults(ngx_meshkit_status_page_t *page)
 
 
 static void
+ngx_meshkit_status_lists(ngx_meshkit_status_page_t *page)
+{
+    ngx_uint_t                           i;
+    ngx_meshkit_pickup_state_t          *list;
+    const ngx_meshkit_status_counter_t  *c;
+
+    list = page->denylists.elts;
+
+    for (c = ngx_meshkit_status_denylist; c->member != NULL; c++) {
+        ngx_meshkit_status_metric(page, c->metric, "gauge", c->help);
+
+        for (i = 0; i < page->denylists.nelts; i++) {
+            ngx_meshkit_status_print(page, "nginx_meshkit_%s{file=\"%V\"} "
+                                     "%uA\n", c->metric, &list[i].file,
+                                     ngx_meshkit_status_value(&list[i],
+                                                              c->offset));
+        }
+    }
+}
+
+
+static void
 ngx_meshkit_status_prometheus(ngx_meshkit_status_page_t *page)
 {
     ngx_uint_t                           i;
@@ -367,6 +464,7 @@ ngx_meshkit_status_prometheus(ngx_meshkit_status_page_t *page)
     }
 
     ngx_meshkit_status_faults(page);
+    ngx_meshkit_status_lists(page);
 }
 
 
@@ -438,6 +536,7 @@ ngx_meshkit_status_handler(ngx_http_request_t *r)
     page.counters = ngx_meshkit_counters_get(r);
 
     if (ngx_meshkit_status_collect(r, &page) != NGX_OK
+        || ngx_meshkit_status_denylists(r, &page) != NGX_OK
         || ngx_meshkit_status_alloc(r, &page) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -31,6 +31,8 @@ my $e = Meshkit::Edge->new(
         server => <<'EOC',
 set $as alice;
 if ($arg_as) { set $as $arg_as; }
+location = /status { meshkit_status; }
+location = /metrics { meshkit_status prometheus; }
 location ~ ^/tenant/(?<cap>.*)$ {
     meshkit_denylist %%DIR%%/lists/tenant;
     meshkit_open $cap;
@@ -619,6 +621,39 @@ SKIP: {
     my @named = substr($t->error_log, $from) =~ /line 1 of the denylist/g;
     is(scalar @named, WORKERS, 'and so is a bad line in it');
     is(called(), '0 0 0', 'without any open');
+}
+
+
+# --- the status page --------------------------------------------------------
+
+{
+    # what a worker says that knows the list
+    my $status = sub {
+        my ($found) = grep { $_->{file} eq $all } @{
+            JSON::PP->new->utf8->decode($e->get('/status')->body)
+                ->{denylists} };
+        return join ' ', map { $found->{$_} }
+               qw(usable entries unreadableLines);
+    };
+    my $metrics = sub {
+        return join ' ', $e->get('/metrics')->body
+            =~ /^nginx_meshkit_denylist_(\w+\{file="\Q$all\E"\} \d+)$/mg;
+    };
+    my $from = time - 2;
+
+    list("${entry}jti\tj\nnonsense\n");
+    ok(wait_for(20, sub { $status->() eq '1 2 1' }), 'the status page knows it');
+    ok(wait_for(20, sub {
+        return $metrics->() =~ /^usable\S+\ 1\ loaded_\S+\ (\d+)
+                                \ entries\S+\ 2\ unreadable\S+\ 1$/x
+               && $1 > $from;
+    }), 'and Prometheus is told');
+    unlink $all;
+    ok(wait_for(20, sub { $metrics->() =~ /^usable\S+ 0 / }),
+       'or as one that closes');
+    like($e->get('/metrics')->body, qr/_denylist_usable\{file=".*tenant"\} 1/,
+         'beside another one');
+    list('');
 }
 
 
