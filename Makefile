@@ -204,7 +204,7 @@ lint: deps-lint
 	    tools/sanitize demo/run .ci/run fuzz/run t/interop/run \
 	    t/interop/install
 	@for file in t/lib/Meshkit/*.pm t/lib/Meshkit/*/*.pm t/*/*.t \
-	    t/attack/report tools/lint; do \
+	    t/attack/report t/leak/report tools/lint; do \
 	    head -n 1 $$file | grep -q python && continue; \
 	    perl -It/lib -cw $$file 2>&1 | grep -v ' syntax OK$$' && exit 1; \
 	    true; \
@@ -241,6 +241,12 @@ bench: deps-test
 attack-report: deps-test
 	@$(MAKE) --no-print-directory module
 	@t/attack/report
+
+## print what logs show of secrets, and what services see of a client
+.PHONY: leak-report
+leak-report: deps-test
+	@$(MAKE) --no-print-directory module
+	@t/leak/report
 
 .PHONY: deps-sanitize
 deps-sanitize:

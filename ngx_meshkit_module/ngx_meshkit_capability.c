@@ -8,6 +8,7 @@
 
 #include "ngx_meshkit_conf.h"
 #include "ngx_meshkit_denylist.h"
+#include "ngx_meshkit_redact.h"
 #include "ngx_meshkit_subrequest.h"
 
 #include "mk_standing.h"
@@ -133,6 +134,8 @@ ngx_meshkit_capability_take(ngx_meshkit_open_t *open)
     if (open->token.len == 0) {
         return NGX_OK;
     }
+
+    ngx_meshkit_redact_request_token(open->request, &open->token);
 
     return mk_token_ref_print(ngx_meshkit_keys_token_ref(),
                               ngx_meshkit_bytes(&open->token),

@@ -3,6 +3,7 @@
  */
 
 #include "ngx_meshkit_conf.h"
+#include "ngx_meshkit_redact.h"
 
 
 #define NGX_MESHKIT_DEADLINE    30000
@@ -236,7 +237,9 @@ ngx_meshkit_conf_create_main(ngx_conf_t *cf)
         return NULL;
     }
 
-    return mmcf;
+    mmcf->redact = ngx_meshkit_redact_create_main(cf);
+
+    return mmcf->redact == NULL ? NULL : mmcf;
 }
 
 
@@ -365,6 +368,10 @@ ngx_meshkit_conf_merge(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->denylist, prev->denylist, NULL);
     ngx_conf_merge_uint_value(conf->status, prev->status, 0);
     ngx_conf_merge_ptr_value(conf->audit, prev->audit, NULL);
+
+    if (ngx_meshkit_redact_location(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     return conf->open == NULL ? NGX_CONF_OK
                               : ngx_meshkit_conf_check(cf, conf);

@@ -5,6 +5,7 @@
 #include "ngx_meshkit_conf.h"
 #include "ngx_meshkit_counters.h"
 #include "ngx_meshkit_denylist.h"
+#include "ngx_meshkit_redact.h"
 #include "ngx_meshkit_subrequest.h"
 
 
@@ -168,6 +169,27 @@ static ngx_command_t  ngx_meshkit_commands[] = {
       0,
       NULL },
 
+    { ngx_string("meshkit_redact_args"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_meshkit_redact_args,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("meshkit_redact_headers"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_meshkit_redact_headers,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("meshkit_redact_error_log"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      offsetof(ngx_meshkit_redact_conf_t, error_log),
+      NULL },
+
       ngx_null_command
 };
 
@@ -176,7 +198,8 @@ static ngx_int_t
 ngx_meshkit_module_init(ngx_conf_t *cf)
 {
     if (ngx_meshkit_filter_init(cf) != NGX_OK
-        || ngx_meshkit_counters_add_zone(cf) != NGX_OK)
+        || ngx_meshkit_counters_add_zone(cf) != NGX_OK
+        || ngx_meshkit_redact_init(cf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -194,6 +217,17 @@ ngx_meshkit_module_init_process(ngx_cycle_t *cycle)
 }
 
 
+static ngx_int_t
+ngx_meshkit_module_init_cycle(ngx_cycle_t *cycle)
+{
+    if (ngx_meshkit_redact_writer_init(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_meshkit_denylist_init(cycle);
+}
+
+
 static ngx_http_module_t  ngx_meshkit_module_ctx = {
     ngx_meshkit_variables_add,              /* preconfiguration */
     ngx_meshkit_module_init,                /* postconfiguration */
@@ -201,8 +235,8 @@ static ngx_http_module_t  ngx_meshkit_module_ctx = {
     ngx_meshkit_conf_create_main,           /* create main configuration */
     NULL,                                   /* init main configuration */
 
-    NULL,                                   /* create server configuration */
-    NULL,                                   /* merge server configuration */
+    ngx_meshkit_redact_create,              /* create server configuration */
+    ngx_meshkit_redact_merge,               /* merge server configuration */
 
     ngx_meshkit_conf_create,                /* create location configuration */
     ngx_meshkit_conf_merge                  /* merge location configuration */
@@ -215,7 +249,7 @@ ngx_module_t  ngx_meshkit_module = {
     ngx_meshkit_commands,                   /* module directives */
     NGX_HTTP_MODULE,                        /* module type */
     NULL,                                   /* init master */
-    ngx_meshkit_denylist_init,              /* init module */
+    ngx_meshkit_module_init_cycle,          /* init module */
     ngx_meshkit_module_init_process,        /* init process */
     NULL,                                   /* init thread */
     NULL,                                   /* exit thread */

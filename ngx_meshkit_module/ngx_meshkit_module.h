@@ -59,6 +59,7 @@ typedef enum {
 
 typedef struct ngx_meshkit_health_s  ngx_meshkit_health_t;
 typedef struct ngx_meshkit_pickup_s  ngx_meshkit_pickup_t;
+typedef struct ngx_meshkit_redact_main_s  ngx_meshkit_redact_main_t;
 typedef struct ngx_meshkit_audit_s   ngx_meshkit_audit_t;
 typedef struct ngx_meshkit_counters_s  ngx_meshkit_counters_t;
 
@@ -76,6 +77,7 @@ typedef struct {
     ngx_array_t             gateways;   /* of ngx_meshkit_health_t * */
     ngx_array_t             denylists;  /* of ngx_meshkit_pickup_t * */
     ngx_meshkit_counters_t *counters;   /* shared with all workers */
+    ngx_meshkit_redact_main_t  *redact;
 } ngx_meshkit_main_conf_t;
 
 

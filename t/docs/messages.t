@@ -38,10 +38,11 @@ my %needs = (
 );
 
 
-# nginx -t with this in the location, and all that it needs but for "less".
+# nginx -t with this in the location, or where it belongs, and all that it needs but for "less".
 sub said {
     my ($text, $less) = @_;
 
+    my $server = $text =~ /^meshkit_redact_/ ? $text : '';
     my $all = join "\n", map { $needs{$_} }
               grep { !defined $less || $_ ne $less } sort keys %needs;
 
@@ -53,9 +54,10 @@ http {
     server {
         listen 127.0.0.1:%%PORT_front%%;
         $all
+        $server
         location / {
             meshkit_open cap;
-            $text
+            ${\ ($server eq '' ? $text : '') }
         }
     }
 }
@@ -141,6 +143,11 @@ my @mistakes = (
       'holds no key that can verify and says whose it is' ],
     [ meshkit_owners => "meshkit_owners $keys/owners.jwks;", undef, 'warn',
       'are not used: they cannot verify, or have no member "identity"' ],
+    [ meshkit_redact_args => 'meshkit_redact_args a=b;', undef, 'emerg',
+      'is not a name: 1 to 64 of the characters A-Z a-z 0-9 - _ . ~' ],
+    [ meshkit_redact_args => 'meshkit_redact_args '
+      . join(' ', map { "n$_" } 1 .. 65) . ';', undef, 'emerg',
+      'more than 64 names' ],
     [ meshkit_audit_log => 'meshkit_audit_log /no/such/audit.log;', undef,
       'emerg', '"DIRECTORY" is no directory, make it for the audit log, or '
       . 'name another one', '/no/such/' => 'DIRECTORY' ],
@@ -207,13 +214,15 @@ for my $directive (sort keys %{ directives() }) {
 # Where it may not stand twice.
 for my $name (qw(metadata policy owners as action subject deadline
                  clock_skew max_size read_ahead open capability
-                 capability_issuers audience audit_log denylist))
+                 capability_issuers audience audit_log denylist
+                 redact_error_log))
 {
     my %value = (metadata => '/m', policy => '/p', as => 'alice',
                  owners => "$keys/owners.jwks", action => 'open',
                  capability_issuers => "$keys/owners.jwks",
                  open => 'cap', audit_log => 'off',
-                 denylist => "$keys/owners.jwks");
+                 denylist => "$keys/owners.jwks",
+                 redact_error_log => 'on');
     my $line = "meshkit_$name " . ($value{$name} // '1') . ';';
     my ($code, $output) = said($line x 2);
 

@@ -1,0 +1,112 @@
+/*
+ * ngx_meshkit_redact: no secret of a request in a log of nginx's own.
+ *
+ * Three layers.  The request's own log handler masks what it adds to a line
+ * of the error log.  A handler in front of all others of the log phase masks
+ * the request itself, so that every access log and every variable shows what
+ * is left.  A writer in front of each error log masks the finished line,
+ * whoever wrote it.
+ */
+
+#ifndef NGX_MESHKIT_REDACT_H
+#define NGX_MESHKIT_REDACT_H
+
+#include "ngx_meshkit_module.h"
+#include "mk_redact.h"
+
+
+/* names of arguments, and of headers, in one server */
+#define NGX_MESHKIT_REDACT_NAMES       64
+#define NGX_MESHKIT_REDACT_NAME_MAX    64
+
+/* values of these that are looked for elsewhere in one request */
+#define NGX_MESHKIT_REDACT_VALUES      32
+
+/* capability and link tokens of one request */
+#define NGX_MESHKIT_REDACT_TOKENS      4
+
+/* what is taken for such a token is not shorter (bytes) */
+#define NGX_MESHKIT_REDACT_TOKEN_MIN   16
+
+
+/* An error log, and what its scopes want. */
+typedef struct {
+    ngx_log_t     *log;
+    unsigned       on:1;        /* meshkit_redact_error_log on */
+    unsigned       unset:1;     /* no such directive: on if anything opens */
+    unsigned       opens:1;     /* a location with meshkit_open writes to it */
+} ngx_meshkit_redact_log_t;
+
+
+/* of the whole http block */
+struct ngx_meshkit_redact_main_s {
+    ngx_array_t         args;       /* of mk_bytes_t, of all servers */
+    ngx_array_t         headers;
+    ngx_array_t         logs;       /* of ngx_meshkit_redact_log_t */
+    const mk_secret_t  *key;        /* of token_refs; NULL: nothing is on */
+    ngx_uint_t          opens;      /* there is a meshkit_open */
+};
+
+
+/* of a server */
+typedef struct {
+    ngx_array_t   *args;            /* of mk_bytes_t */
+    ngx_array_t   *headers;
+    ngx_flag_t     error_log;
+    unsigned       named:1;         /* meshkit_redact_args or _headers */
+    unsigned       opens:1;         /* a location with meshkit_open */
+    unsigned       active:1;        /* requests are masked */
+    unsigned       early:1;         /* ... those that reached no server, too */
+} ngx_meshkit_redact_conf_t;
+
+
+/* What is known of one request: first tokens, then values of named headers. */
+typedef struct {
+    mk_bytes_t     secrets[NGX_MESHKIT_REDACT_TOKENS
+                           + NGX_MESHKIT_REDACT_VALUES];
+    ngx_uint_t     ntokens;
+    ngx_uint_t     nvalues;
+} ngx_meshkit_redact_t;
+
+
+/* ngx_meshkit_redact.c: the directives, and what follows from others */
+char *ngx_meshkit_redact_args(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_meshkit_redact_headers(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+ngx_meshkit_redact_main_t *ngx_meshkit_redact_create_main(ngx_conf_t *cf);
+void *ngx_meshkit_redact_create(ngx_conf_t *cf);
+char *ngx_meshkit_redact_merge(ngx_conf_t *cf, void *parent, void *child);
+
+/* a location was merged: its error log, and whether it opens capsules */
+ngx_int_t ngx_meshkit_redact_location(ngx_conf_t *cf,
+    const ngx_meshkit_loc_conf_t *conf);
+
+/* postconfiguration */
+ngx_int_t ngx_meshkit_redact_init(ngx_conf_t *cf);
+
+
+/* ngx_meshkit_redact_request.c: registers the handlers */
+ngx_int_t ngx_meshkit_redact_request_init(ngx_conf_t *cf);
+
+/* what is known of the request that a log's line is about; NULL: nothing */
+ngx_meshkit_redact_t *ngx_meshkit_redact_request_of(const ngx_log_t *log);
+
+/*
+ * Rules for text that is about a request: its tokens, and if wanted the values
+ * of its named headers.  known may be NULL.
+ */
+void ngx_meshkit_redact_request_rules(mk_redact_t *rules,
+    const ngx_array_t *args, const ngx_array_t *headers,
+    const ngx_meshkit_redact_t *known, ngx_uint_t values);
+
+/* this value is a token, wherever it stands in the request */
+void ngx_meshkit_redact_request_token(ngx_http_request_t *r,
+    const ngx_str_t *token);
+
+
+/* ngx_meshkit_redact_writer.c: init module */
+ngx_int_t ngx_meshkit_redact_writer_init(ngx_cycle_t *cycle);
+
+
+#endif /* NGX_MESHKIT_REDACT_H */
