@@ -314,15 +314,15 @@ ngx_meshkit_blocks_look(ngx_meshkit_fetch_t *f)
             continue;
         }
 
-        ngx_meshkit_fetch_blame(f, slot->gateway, s,
-                                ngx_meshkit_fetch_diagnose(s));
+        ngx_meshkit_fault_blame(f, slot->gateway, s,
+                                ngx_meshkit_fault_diagnose(s));
 
-        if (!ngx_meshkit_fetch_is_refusal(s)) {
-            ngx_meshkit_fetch_ill(f, slot->gateway, s);
+        if (!ngx_meshkit_fault_is_refusal(s)) {
+            ngx_meshkit_fault_rest(f, slot->gateway, s);
         }
 
         ngx_meshkit_blocks_fault(f, slot,
-                                 !ngx_meshkit_fetch_is_refusal(s));
+                                 !ngx_meshkit_fault_is_refusal(s));
     }
 }
 
@@ -374,7 +374,7 @@ ngx_meshkit_blocks_take(ngx_meshkit_fetch_t *f)
     }
 
     if (blame != MK_BLAME_SOURCE) {
-        ngx_meshkit_fetch_object_fault(f, status);
+        ngx_meshkit_fault_of_object(f, status);
         return NGX_ERROR;
     }
 
@@ -382,7 +382,7 @@ ngx_meshkit_blocks_take(ngx_meshkit_fetch_t *f)
 
         /* the cache's copy is at fault, not the gateway: once more, past it */
 
-        ngx_meshkit_subrequest_forget(s);
+        ngx_meshkit_cache_forget(s);
         slot->again = 1;
         slot->tried &= ~((uint32_t) 1 << slot->gateway);
         ngx_meshkit_blocks_retry(f, slot);
@@ -390,8 +390,8 @@ ngx_meshkit_blocks_take(ngx_meshkit_fetch_t *f)
         return NGX_AGAIN;
     }
 
-    ngx_meshkit_fetch_blame(f, slot->gateway, s, &ngx_meshkit_fetch_mismatch);
-    ngx_meshkit_fetch_ill(f, slot->gateway, NULL);
+    ngx_meshkit_fault_blame(f, slot->gateway, s, &ngx_meshkit_fault_mismatch);
+    ngx_meshkit_fault_rest(f, slot->gateway, NULL);
     ngx_meshkit_blocks_fault(f, slot, 1);
 
     return NGX_AGAIN;
@@ -412,8 +412,8 @@ ngx_meshkit_blocks_slow(ngx_meshkit_fetch_t *f)
         return;
     }
 
-    ngx_meshkit_fetch_blame(f, slot->gateway, slot->subrequest,
-                            &ngx_meshkit_fetch_slow);
-    ngx_meshkit_fetch_ill(f, slot->gateway, NULL);
+    ngx_meshkit_fault_blame(f, slot->gateway, slot->subrequest,
+                            &ngx_meshkit_fault_slow);
+    ngx_meshkit_fault_rest(f, slot->gateway, NULL);
     ngx_meshkit_blocks_fault(f, slot, 1);
 }

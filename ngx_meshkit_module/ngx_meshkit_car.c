@@ -8,6 +8,9 @@
 #define NGX_MESHKIT_CAR_ARGS                                                  \
     "format=car&dag-scope=%s&car-version=1&car-order=dfs&car-dups=y"
 #define NGX_MESHKIT_CAR_BYTES   "&entity-bytes=%uL:%uL"
+#define NGX_MESHKIT_CAR_ARGS_MAX                                              \
+    (sizeof(NGX_MESHKIT_CAR_ARGS) + sizeof(NGX_MESHKIT_CAR_BYTES)             \
+     + sizeof("entity") + 2 * NGX_INT64_LEN)
 #define NGX_MESHKIT_CAR_ACCEPT                                                \
     "application/vnd.ipld.car; version=1; order=dfs; dups=y"
 #define NGX_MESHKIT_NOT_ACCEPTABLE  406
@@ -51,8 +54,9 @@ ngx_meshkit_car_bytes(ngx_meshkit_subrequest_t *s)
  * entity-bytes from where the request starts; so is a short one, and one at a
  * gateway that took no notice of entity-bytes.
  */
-static ngx_int_t
-ngx_meshkit_car_args(ngx_meshkit_fetch_t *f, ngx_str_t *args)
+static void
+ngx_meshkit_car_args(ngx_meshkit_fetch_t *f,
+    u_char buf[NGX_MESHKIT_CAR_ARGS_MAX], ngx_str_t *args)
 {
     u_char              *p;
     uint64_t             first, last;
@@ -65,15 +69,7 @@ ngx_meshkit_car_args(ngx_meshkit_fetch_t *f, ngx_str_t *args)
                         || open->wanted < NGX_MESHKIT_LONG_RANGE
                         || f->gateways[f->stream_gateway].car_blocks);
 
-    args->data = ngx_pnalloc(open->request->pool,
-                             sizeof(NGX_MESHKIT_CAR_ARGS)
-                             + sizeof(NGX_MESHKIT_CAR_BYTES) + sizeof("entity")
-                             + 2 * NGX_INT64_LEN);
-    if (args->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_sprintf(args->data, NGX_MESHKIT_CAR_ARGS,
+    p = ngx_sprintf(buf, NGX_MESHKIT_CAR_ARGS,
                     blocks ? "block" : "entity");
 
     if (!whole && !blocks) {
@@ -81,15 +77,15 @@ ngx_meshkit_car_args(ngx_meshkit_fetch_t *f, ngx_str_t *args)
         p = ngx_sprintf(p, NGX_MESHKIT_CAR_BYTES, first, last);
     }
 
-    args->len = p - args->data;
-
-    return NGX_OK;
+    args->data = buf;
+    args->len = p - buf;
 }
 
 
 ngx_int_t
 ngx_meshkit_car_start(ngx_meshkit_fetch_t *f, ngx_uint_t n)
 {
+    u_char                  buf[NGX_MESHKIT_CAR_ARGS_MAX];
     ngx_meshkit_question_t  q;
 
     f->stream_gateway = n;
@@ -99,10 +95,7 @@ ngx_meshkit_car_start(ngx_meshkit_fetch_t *f, ngx_uint_t n)
 
     ngx_memzero(&q, sizeof(ngx_meshkit_question_t));
 
-    if (ngx_meshkit_car_args(f, &q.args) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
+    ngx_meshkit_car_args(f, buf, &q.args);
     ngx_str_set(&q.accept, NGX_MESHKIT_CAR_ACCEPT);
     q.media_type = NGX_MESHKIT_CAR_TYPE;
     q.stream = ngx_meshkit_car_bytes;
@@ -123,11 +116,8 @@ ngx_meshkit_car_start(ngx_meshkit_fetch_t *f, ngx_uint_t n)
 static void
 ngx_meshkit_car_leave(ngx_meshkit_fetch_t *f)
 {
-    ngx_meshkit_subrequest_cancel(f->stream);
-    ngx_meshkit_subrequest_release(f->stream);
-    f->stream = NULL;
-
-    (void) ngx_http_post_request(f->open->request, NULL);
+    ngx_meshkit_fetch_close(f);
+    ngx_meshkit_open_post(f->open);
 }
 
 
@@ -143,13 +133,13 @@ ngx_meshkit_car_fault(ngx_meshkit_fetch_t *f,
 
     gateway = &f->gateways[f->stream_gateway];
 
-    ngx_meshkit_fetch_blame(f, f->stream_gateway, f->stream, fault);
+    ngx_meshkit_fault_blame(f, f->stream_gateway, f->stream, fault);
 
     gateway->car_out = 1;
 
     if (out) {
         gateway->raw_out = 1;
-        ngx_meshkit_fetch_ill(f, f->stream_gateway, f->stream);
+        ngx_meshkit_fault_rest(f, f->stream_gateway, f->stream);
     }
 
     ngx_meshkit_car_leave(f);
@@ -175,7 +165,8 @@ ngx_meshkit_car_other_block(ngx_meshkit_fetch_t *f)
     }
 
     if (gateway->car_blocks
-        && mk_opener_position(f->open->opener) > f->stream_start)
+        && mk_opener_position(f->open->opener) > f->stream_start
+        && ++gateway->surplus <= NGX_MESHKIT_SURPLUS_MAX)
     {
         ngx_meshkit_car_leave(f);
         return;
@@ -208,6 +199,14 @@ ngx_meshkit_car_section(ngx_meshkit_fetch_t *f,
     if (status == MK_OK) {
         ngx_meshkit_fetch_credit(f, f->stream_gateway, section->block.len);
         f->stream->used = f->stream->taken;
+
+        if (mk_opener_next(f->open->opener, 0) == NULL) {
+
+            /* whatever is behind it, it is not waited for */
+
+            ngx_meshkit_open_post(f->open);
+        }
+
         return NGX_OK;
     }
 
@@ -218,7 +217,7 @@ ngx_meshkit_car_section(ngx_meshkit_fetch_t *f,
          * the same gateway go on, or another CAR where it has no blocks
          */
 
-        ngx_meshkit_subrequest_forget(f->stream);
+        ngx_meshkit_cache_forget(f->stream);
 
         if (f->services[f->stream_gateway].form != NGX_MESHKIT_CAR
             || f->gateways[f->stream_gateway].car_again)
@@ -232,11 +231,11 @@ ngx_meshkit_car_section(ngx_meshkit_fetch_t *f,
     }
 
     if (blame == MK_BLAME_SOURCE) {
-        ngx_meshkit_car_fault(f, &ngx_meshkit_fetch_mismatch, 1);
+        ngx_meshkit_car_fault(f, &ngx_meshkit_fault_mismatch, 1);
         return NGX_AGAIN;
     }
 
-    ngx_meshkit_fetch_object_fault(f, status);
+    ngx_meshkit_fault_of_object(f, status);
 
     return NGX_ERROR;
 }
@@ -276,8 +275,8 @@ ngx_meshkit_car_ended(ngx_meshkit_fetch_t *f)
         ngx_meshkit_health_no_car(f->services[f->stream_gateway].health);
     }
 
-    ngx_meshkit_car_fault(f, ngx_meshkit_fetch_diagnose(s),
-                          ngx_meshkit_fetch_is_ill(s));
+    ngx_meshkit_car_fault(f, ngx_meshkit_fault_diagnose(s),
+                          ngx_meshkit_fault_is_illness(s));
 }
 
 
@@ -340,5 +339,5 @@ ngx_meshkit_car_read(ngx_meshkit_fetch_t *f)
 void
 ngx_meshkit_car_slow(ngx_meshkit_fetch_t *f)
 {
-    ngx_meshkit_car_fault(f, &ngx_meshkit_fetch_slow, 1);
+    ngx_meshkit_car_fault(f, &ngx_meshkit_fault_slow, 1);
 }

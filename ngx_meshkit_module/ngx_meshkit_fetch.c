@@ -5,10 +5,6 @@
 #include "ngx_meshkit_fetch.h"
 
 
-/* RFC 9110, 15.5.8; nginx has no name for it */
-#define NGX_MESHKIT_PROXY_AUTH  407
-
-
 static void ngx_meshkit_fetch_too_slow(ngx_event_t *ev);
 
 
@@ -86,15 +82,33 @@ ngx_meshkit_fetch_create(ngx_meshkit_open_t *open)
 }
 
 
+void
+ngx_meshkit_fetch_over(ngx_meshkit_fetch_t *f)
+{
+    if (f->rate.timer_set) {
+        ngx_del_timer(&f->rate);
+    }
+}
+
+
+void
+ngx_meshkit_fetch_close(ngx_meshkit_fetch_t *f)
+{
+    if (f->stream != NULL) {
+        ngx_meshkit_subrequest_cancel(f->stream);
+        ngx_meshkit_subrequest_release(f->stream);
+        f->stream = NULL;
+    }
+}
+
+
 /* What the open says about the gateways that took part in it. */
 void
 ngx_meshkit_fetch_end(ngx_meshkit_fetch_t *f)
 {
     ngx_uint_t  i;
 
-    if (f->rate.timer_set) {
-        ngx_del_timer(&f->rate);
-    }
+    ngx_meshkit_fetch_over(f);
 
     for (i = 0; i < f->ngateways; i++) {
         if (f->gateways[i].gave && f->gateways[i].fault == MK_OK) {
@@ -111,42 +125,8 @@ ngx_meshkit_fetch_free(ngx_meshkit_fetch_t *f)
         return;
     }
 
-    if (f->rate.timer_set) {
-        ngx_del_timer(&f->rate);
-    }
-
     mk_car_free(f->car);
     f->car = NULL;
-}
-
-
-/* --- faults --------------------------------------------------------------- */
-
-
-const ngx_meshkit_fault_t  ngx_meshkit_fetch_mismatch = {
-    NGX_MESHKIT_MISMATCH, MK_CID_MISMATCH, "a block does not match its CID"
-};
-
-const ngx_meshkit_fault_t  ngx_meshkit_fetch_slow = {
-    NGX_MESHKIT_TOO_SLOW, MK_PROVIDER_REQUEST_FAILED,
-    "slower than meshkit_min_rate"
-};
-
-
-void
-ngx_meshkit_fetch_blame(ngx_meshkit_fetch_t *f, ngx_uint_t n,
-    const ngx_meshkit_subrequest_t *s, const ngx_meshkit_fault_t *fault)
-{
-    f->gateways[n].fault = fault->outcome;
-
-    ngx_meshkit_health_fault(f->services[n].health, fault->kind,
-                             s->received - s->used);
-
-    ngx_log_error(NGX_LOG_WARN, f->open->request->connection->log, 0,
-                  "meshkit: gateway \"%V\" left at block %uL: %s, %s",
-                  &f->services[n].prefix,
-                  mk_opener_position(f->open->opener),
-                  mk_status_name(fault->outcome), fault->why);
 }
 
 
@@ -161,120 +141,7 @@ ngx_meshkit_fetch_credit(ngx_meshkit_fetch_t *f, ngx_uint_t n, size_t len)
 }
 
 
-const ngx_meshkit_fault_t *
-ngx_meshkit_fetch_diagnose(const ngx_meshkit_subrequest_t *s)
-{
-    static const ngx_meshkit_fault_t  redirected = {
-        NGX_MESHKIT_MALFORMED, MK_PROVIDER_REQUEST_FAILED,
-        "the answer redirects inside this server"
-    };
-
-    static const ngx_meshkit_fault_t  late = {
-        NGX_MESHKIT_TIMEOUT, MK_PROVIDER_REQUEST_FAILED, "no answer in time"
-    };
-
-    static const ngx_meshkit_fault_t  silent = {
-        NGX_MESHKIT_NO_ANSWER, MK_PROVIDER_REQUEST_FAILED, "no answer"
-    };
-
-    static const ngx_meshkit_fault_t  refused = {
-        NGX_MESHKIT_REFUSED, MK_PROVIDER_HTTP_ERROR,
-        "the HTTP status is not 200"
-    };
-
-    static const ngx_meshkit_fault_t  status = {
-        NGX_MESHKIT_HTTP_STATUS, MK_PROVIDER_HTTP_ERROR,
-        "the HTTP status is not 200"
-    };
-
-    static const ngx_meshkit_fault_t  mistyped = {
-        NGX_MESHKIT_MALFORMED, MK_PROVIDER_REQUEST_FAILED,
-        "the media type is another one"
-    };
-
-    static const ngx_meshkit_fault_t  encoded = {
-        NGX_MESHKIT_MALFORMED, MK_PROVIDER_REQUEST_FAILED,
-        "the answer has a content encoding"
-    };
-
-    static const ngx_meshkit_fault_t  overflow = {
-        NGX_MESHKIT_MISMATCH, MK_CID_MISMATCH, "the block is larger than 2 MiB"
-    };
-
-    static const ngx_meshkit_fault_t  truncated = {
-        NGX_MESHKIT_TRUNCATED, MK_PROVIDER_REQUEST_FAILED,
-        "the answer is cut short"
-    };
-
-    return s->redirected ? &redirected
-           : s->status == 0 ? (s->late ? &late : &silent)
-           : ngx_meshkit_fetch_is_refusal(s) ? &refused
-           : s->status != NGX_HTTP_OK ? &status
-           : s->mistyped ? &mistyped
-           : s->encoded ? &encoded
-           : s->overflow ? &overflow
-           : s->mismatch ? &ngx_meshkit_fetch_mismatch
-           : &truncated;
-}
-
-
-/* It did not answer, or says itself that it cannot. */
-ngx_uint_t
-ngx_meshkit_fetch_is_ill(const ngx_meshkit_subrequest_t *s)
-{
-    return s->status == 0
-           || s->status == NGX_HTTP_TOO_MANY_REQUESTS
-           || s->status == NGX_HTTP_SERVICE_UNAVAILABLE
-           || s->status == NGX_HTTP_GATEWAY_TIME_OUT;
-}
-
-
-/*
- * A 4xx is about this block: the gateway has not got it, or does not give it.
- * Those that are about who asks or how often, and anything else, are about
- * the gateway, whatever it is asked for next.
- */
-ngx_uint_t
-ngx_meshkit_fetch_is_refusal(const ngx_meshkit_subrequest_t *s)
-{
-    switch (s->status) {
-
-    case NGX_HTTP_UNAUTHORIZED:
-    case NGX_MESHKIT_PROXY_AUTH:
-    case NGX_HTTP_REQUEST_TIME_OUT:
-    case NGX_HTTP_TOO_MANY_REQUESTS:
-        return 0;
-
-    default:
-        return s->status >= 400 && s->status < 500;
-    }
-}
-
-
-void
-ngx_meshkit_fetch_object_fault(ngx_meshkit_fetch_t *f, mk_status_t status)
-{
-    const char  *why;
-
-    why = status == MK_INTERNAL_ERROR ? "no memory"
-          : mk_opener_saw_legacy_blob(f->open->opener)
-          ? NGX_MESHKIT_LEGACY
-          : status == MK_INVALID_ENVELOPE
-          ? "the stored object is of another size than the capsule says"
-          : "the stored tree contradicts itself, or is no file";
-
-    ngx_meshkit_open_decide(f->open, status, why);
-}
-
-
-/* The gateway itself is at fault: the next requests ask it last. */
-void
-ngx_meshkit_fetch_ill(ngx_meshkit_fetch_t *f, ngx_uint_t n,
-    const ngx_meshkit_subrequest_t *s)
-{
-    ngx_meshkit_health_fail(f->services[n].health,
-                            s == NULL ? 0 : s->retry_after);
-}
+/* --- pace ----------------------------------------------------------------- */
 
 
 /* Another gateway is asked: it has a period of its own. */
@@ -322,7 +189,7 @@ ngx_meshkit_fetch_too_slow(ngx_event_t *ev)
             ngx_meshkit_blocks_slow(f);
         }
 
-        (void) ngx_http_post_request(open->request, NULL);
+        ngx_meshkit_open_post(open);
     }
 
     f->received = open->received;
@@ -532,11 +399,14 @@ ngx_meshkit_fetch_advance(ngx_meshkit_open_t *open)
 
     f = open->fetch;
 
+    if (mk_opener_next(open->opener, 0) == NULL) {
+        ngx_meshkit_fetch_close(f);
+        return;
+    }
+
     ngx_meshkit_blocks_look(f);
 
-    if (!open->decided && f->stream == NULL
-        && mk_opener_next(open->opener, 0) != NULL)
-    {
+    if (!open->decided && f->stream == NULL) {
         ngx_meshkit_fetch_choose(f);
     }
 }

@@ -5,8 +5,9 @@
  * Gateways are asked in the operator's order: a CAR for the whole file where
  * it is spoken, raw blocks with read-ahead otherwise.  A gateway that gives a
  * wrong, short, late or malformed answer is left at the verified position,
- * and the next one goes on from there.  Memory: one CAR section, or
- * read_ahead + 1 blocks.
+ * and the next one goes on from there.  Memory: one CAR section and nginx's
+ * buffers of that answer, or read_ahead + 1 blocks; what is left is freed as
+ * soon as nginx is through with it.
  */
 
 #ifndef NGX_MESHKIT_FETCH_H
@@ -24,9 +25,18 @@
 #define NGX_MESHKIT_RATE_TIME   10000
 
 
+/*
+ * How often a CAR of one block may have others behind it.  A gateway that does
+ * not know dag-scope sends more than one wants on the way down to where a
+ * range begins, once for each level.
+ */
+#define NGX_MESHKIT_SURPLUS_MAX  MK_WALK_DEPTH_MAX
+
+
 /* What this open has seen of a gateway. */
 typedef struct {
     mk_status_t                fault;       /* the last one; MK_OK: none */
+    ngx_uint_t                 surplus;     /* CARs with more than asked for */
     unsigned                   gave:1;      /* a block that was accepted */
     unsigned                   car_out:1;   /* no further CAR of it */
     unsigned                   car_again:1;     /* asked past the cache */
@@ -103,6 +113,12 @@ void ngx_meshkit_fetch_wake(ngx_meshkit_open_t *open);
 /* The open is decided: the gateways' health is noted. */
 void ngx_meshkit_fetch_end(ngx_meshkit_fetch_t *fetch);
 
+/* Nothing more is wanted: a CAR that goes on behind its last block is left. */
+void ngx_meshkit_fetch_close(ngx_meshkit_fetch_t *fetch);
+
+/* The request is at its end: no timer of it runs any more. */
+void ngx_meshkit_fetch_over(ngx_meshkit_fetch_t *fetch);
+
 void ngx_meshkit_fetch_free(ngx_meshkit_fetch_t *fetch);
 
 /* for the variables: the last gateway that gave a block, how many were left */
@@ -114,36 +130,36 @@ ngx_uint_t ngx_meshkit_fetch_failed(const ngx_meshkit_open_t *open);
 
 
 /* Notes, counts and logs that gateway n is left for its answer s. */
-void ngx_meshkit_fetch_blame(ngx_meshkit_fetch_t *f, ngx_uint_t n,
+void ngx_meshkit_fault_blame(ngx_meshkit_fetch_t *f, ngx_uint_t n,
     const ngx_meshkit_subrequest_t *s, const ngx_meshkit_fault_t *fault);
 
 /* Gateway n gave a block of so many bytes, and the opener took it. */
 void ngx_meshkit_fetch_credit(ngx_meshkit_fetch_t *f, ngx_uint_t n,
     size_t len);
 
-extern const ngx_meshkit_fault_t  ngx_meshkit_fetch_mismatch;
-extern const ngx_meshkit_fault_t  ngx_meshkit_fetch_slow;
+extern const ngx_meshkit_fault_t  ngx_meshkit_fault_mismatch;
+extern const ngx_meshkit_fault_t  ngx_meshkit_fault_slow;
 
 /* The block is the one that was asked for, and nobody has a better one. */
-void ngx_meshkit_fetch_object_fault(ngx_meshkit_fetch_t *f,
+void ngx_meshkit_fault_of_object(ngx_meshkit_fetch_t *f,
     mk_status_t status);
 
 /* The gateway is at fault, not only a block; s: its answer, or NULL. */
-void ngx_meshkit_fetch_ill(ngx_meshkit_fetch_t *f, ngx_uint_t n,
+void ngx_meshkit_fault_rest(ngx_meshkit_fetch_t *f, ngx_uint_t n,
     const ngx_meshkit_subrequest_t *s);
 
 /* Another gateway is asked: meshkit_min_rate is looked at from now on. */
 void ngx_meshkit_fetch_restart_rate(ngx_meshkit_fetch_t *f);
 
 /* What is wrong with an answer that is no good. */
-const ngx_meshkit_fault_t *ngx_meshkit_fetch_diagnose(
+const ngx_meshkit_fault_t *ngx_meshkit_fault_diagnose(
     const ngx_meshkit_subrequest_t *s);
 
 /* It did not answer, or says itself that it cannot. */
-ngx_uint_t ngx_meshkit_fetch_is_ill(const ngx_meshkit_subrequest_t *s);
+ngx_uint_t ngx_meshkit_fault_is_illness(const ngx_meshkit_subrequest_t *s);
 
 /* It is about this block only: a 4xx other than 401, 407, 408 and 429. */
-ngx_uint_t ngx_meshkit_fetch_is_refusal(const ngx_meshkit_subrequest_t *s);
+ngx_uint_t ngx_meshkit_fault_is_refusal(const ngx_meshkit_subrequest_t *s);
 
 /* 1 if a parameter of the media type is "want" (RFC 9110, 5.6.6) */
 ngx_uint_t ngx_meshkit_fetch_has_parameter(const ngx_str_t *type,

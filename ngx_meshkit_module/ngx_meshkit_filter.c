@@ -145,6 +145,11 @@ ngx_meshkit_filter_header(ngx_http_request_t *sr)
         return ngx_meshkit_next_header_filter(sr);
     }
 
+    if (sr != s->request) {
+        s->shared = 1;
+        return NGX_OK;
+    }
+
     s->header = 1;
     s->status = sr->headers_out.status;
     s->length = sr->headers_out.content_length_n;
@@ -308,6 +313,14 @@ ngx_meshkit_filter_offer(ngx_meshkit_subrequest_t *s, ngx_chain_t *in)
     s->stream(s);
     s->reading = 0;
 
+    if (s->stopped) {
+
+        /* nginx sees that only when nothing of the answer is left */
+
+        ngx_meshkit_filter_drop(s->in);
+        s->in = NULL;
+    }
+
     while (s->in != NULL && ngx_buf_size(s->in->buf) == 0) {
         cl = s->in;
         s->in = cl->next;
@@ -339,7 +352,7 @@ ngx_meshkit_filter_body(ngx_http_request_t *sr, ngx_chain_t *in)
         return ngx_meshkit_next_body_filter(sr, in);
     }
 
-    if (s->finished) {
+    if (s->finished || sr != s->request) {
         ngx_meshkit_filter_drop(in);
         return NGX_OK;
     }

@@ -15,6 +15,25 @@ ngx_meshkit_handler_cleanup(void *data)
     ngx_meshkit_open_t  *open = data;
 
     ngx_meshkit_counters_end(open);
+    ngx_meshkit_stream_wipe(open);
+    ngx_meshkit_fetch_free(open->fetch);
+    ngx_meshkit_subrequest_release_all(open);
+    mk_opener_free(open->opener);
+    mk_capsule_free(open->capsule);
+}
+
+
+/*
+ * nginx ends the request: it was answered, or the client is gone.  In the
+ * latter case the pool may live on for a while, until a thread that works for
+ * one of the subrequests is through.
+ */
+static void
+ngx_meshkit_handler_over(void *data)
+{
+    ngx_meshkit_open_t  *open = data;
+
+    open->over = 1;
 
     if (open->deadline.timer_set) {
         ngx_del_timer(&open->deadline);
@@ -24,11 +43,11 @@ ngx_meshkit_handler_cleanup(void *data)
         ngx_del_timer(&open->client);
     }
 
-    ngx_meshkit_stream_wipe(open);
-    ngx_meshkit_fetch_free(open->fetch);
-    ngx_meshkit_subrequest_release_all(open);
-    mk_opener_free(open->opener);
-    mk_capsule_free(open->capsule);
+    if (open->fetch != NULL) {
+        ngx_meshkit_fetch_over(open->fetch);
+    }
+
+    ngx_meshkit_subrequest_end_all(open);
 }
 
 
@@ -142,6 +161,7 @@ ngx_meshkit_handler_create(ngx_http_request_t *r)
 {
     ngx_meshkit_open_t  *open;
     ngx_pool_cleanup_t  *cln;
+    ngx_http_cleanup_t  *end;
 
     open = ngx_pcalloc(r->pool, sizeof(ngx_meshkit_open_t));
     if (open == NULL) {
@@ -151,12 +171,17 @@ ngx_meshkit_handler_create(ngx_http_request_t *r)
     ngx_queue_init(&open->subrequests);
 
     cln = ngx_pool_cleanup_add(r->pool, 0);
-    if (cln == NULL) {
+    end = ngx_http_cleanup_add(r, 0);
+
+    if (cln == NULL || end == NULL) {
         return NULL;
     }
 
     cln->handler = ngx_meshkit_handler_cleanup;
     cln->data = open;
+
+    end->handler = ngx_meshkit_handler_over;
+    end->data = open;
 
     open->request = r;
     open->conf = ngx_http_get_module_loc_conf(r, ngx_meshkit_module);

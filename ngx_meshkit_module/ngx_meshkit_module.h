@@ -155,6 +155,7 @@ struct ngx_meshkit_open_s {
     mk_action_t                    action;
 
     ngx_queue_t                    subrequests; /* that hold a pool */
+    ngx_http_posted_request_t      posted;
     ngx_meshkit_subrequest_t      *asked;       /* what is waited for */
     ngx_msec_t                     policy_start;
     ngx_msec_t                     policy_ms;
@@ -193,6 +194,7 @@ struct ngx_meshkit_open_s {
     unsigned                       yielded:1;   /* other requests go first */
     unsigned                       unchanged:1; /* the client has it: 304 */
     unsigned                       client_gone:1;
+    unsigned                       over:1;      /* nginx ended the request */
     unsigned                       audited:1;   /* the decision was */
     unsigned                       allowed:1;   /* ... and it was a yes */
 };
@@ -224,13 +226,15 @@ ngx_meshkit_open_t *ngx_meshkit_handler_get(ngx_http_request_t *r);
 
 /*
  * ngx_meshkit_open.c: the story of one request.  begin asks for the record,
- * resume goes on, decide makes the outcome final, too_late is the deadline.
+ * resume goes on, post has nginx call it at its next chance, decide makes the
+ * outcome final, too_late is the deadline.
  */
 void ngx_meshkit_open_begin(ngx_meshkit_open_t *open);
 void ngx_meshkit_open_too_late(ngx_event_t *ev);
 void ngx_meshkit_open_decide(ngx_meshkit_open_t *open, mk_status_t outcome,
     const char *why);
 void ngx_meshkit_open_resume(ngx_http_request_t *r);
+void ngx_meshkit_open_post(ngx_meshkit_open_t *open);
 
 /*
  * For the files that ask a service: ask puts the question (GET, or POST where

@@ -52,6 +52,19 @@ static const ngx_meshkit_open_step_t  ngx_meshkit_open_steps[] = {
 };
 
 
+/*
+ * The entry in nginx's list is our own: nginx would take a new one from the
+ * request's pool each time.
+ */
+void
+ngx_meshkit_open_post(ngx_meshkit_open_t *open)
+{
+    if (!open->over) {
+        (void) ngx_http_post_request(open->request, &open->posted);
+    }
+}
+
+
 /* --- the end -------------------------------------------------------------- */
 
 
@@ -63,7 +76,7 @@ void
 ngx_meshkit_open_decide(ngx_meshkit_open_t *open, mk_status_t outcome,
     const char *why)
 {
-    if (open->decided) {
+    if (open->decided || open->over) {
         return;
     }
 
@@ -75,7 +88,7 @@ ngx_meshkit_open_decide(ngx_meshkit_open_t *open, mk_status_t outcome,
     open->outcome = outcome;
     open->why = why;
 
-    (void) ngx_http_post_request(open->request, NULL);
+    ngx_meshkit_open_post(open);
 }
 
 
@@ -492,9 +505,11 @@ ngx_meshkit_open_resume(ngx_http_request_t *r)
 
     open = ngx_http_get_module_ctx(r, ngx_meshkit_module);
 
-    if (open == NULL || open->step == NGX_MESHKIT_END) {
+    if (open == NULL || open->over || open->step == NGX_MESHKIT_END) {
         return;
     }
+
+    ngx_meshkit_subrequest_sweep(open);
 
     /* set by the gateway's part of nginx; open->client is what counts here */
 

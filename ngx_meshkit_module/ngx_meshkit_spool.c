@@ -104,7 +104,7 @@ ngx_meshkit_spool_turn(ngx_meshkit_open_t *open)
     /* no gateway is kept waiting while the client reads */
 
     ngx_meshkit_fetch_end(open->fetch);
-    open->fetch->stream = NULL;
+    ngx_meshkit_fetch_close(open->fetch);
     ngx_meshkit_subrequest_cancel_all(open);
 }
 

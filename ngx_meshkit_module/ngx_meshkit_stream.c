@@ -300,10 +300,10 @@ ngx_meshkit_stream_client_event(ngx_event_t *ev)
             ngx_del_timer(wev);
         }
 
-        (void) ngx_http_post_request(open->request, NULL);
+        ngx_meshkit_open_post(open);
 
     } else if (open->yielded) {
-        (void) ngx_http_post_request(open->request, NULL);
+        ngx_meshkit_open_post(open);
 
     } else {
         ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT,

@@ -35,11 +35,11 @@ ngx_meshkit_subrequest_wipe_request(ngx_http_request_t *sr)
 
 
 /*
- * Marks the pool as ours: an internal redirect (X-Accel-Redirect) zeroes the
- * subrequest's module contexts, but its pool stays.
+ * Also how a pool of ours is known: an internal redirect (X-Accel-Redirect)
+ * zeroes the subrequest's module contexts, but its pool stays.
  */
 static void
-ngx_meshkit_subrequest_mark(void *data)
+ngx_meshkit_subrequest_wipe(void *data)
 {
     ngx_meshkit_subrequest_t  *s = data;
 
@@ -71,10 +71,13 @@ ngx_meshkit_subrequest_get(ngx_http_request_t *sr)
     }
 
     for (cln = sr->pool->cleanup; cln != NULL; cln = cln->next) {
-        if (cln->handler == ngx_meshkit_subrequest_mark) {
+        if (cln->handler == ngx_meshkit_subrequest_wipe) {
             s = cln->data;
 
-            s->redirected = 1;
+            if (sr == s->request) {
+                s->redirected = 1;
+            }
+
             ngx_http_set_ctx(sr, s, ngx_meshkit_module);
 
             return s;
@@ -102,7 +105,7 @@ ngx_meshkit_subrequest_alloc(ngx_meshkit_open_t *open,
     }
 
     s = ngx_pcalloc(pool, sizeof(ngx_meshkit_subrequest_t));
-    p = ngx_pnalloc(pool, q->uri.len);
+    p = ngx_pnalloc(pool, q->uri.len + q->args.len);
     cln = ngx_pool_cleanup_add(pool, 0);
 
     if (s == NULL || p == NULL || cln == NULL) {
@@ -110,7 +113,13 @@ ngx_meshkit_subrequest_alloc(ngx_meshkit_open_t *open,
         return NULL;
     }
 
-    ngx_memcpy(p, q->uri.data, q->uri.len);
+    s->uri.data = p;
+    s->uri.len = q->uri.len;
+    p = ngx_cpymem(p, q->uri.data, q->uri.len);
+
+    s->args.data = p;
+    s->args.len = q->args.len;
+    ngx_memcpy(p, q->args.data, q->args.len);
 
     s->pool = pool;
     s->open = open;
@@ -125,12 +134,10 @@ ngx_meshkit_subrequest_alloc(ngx_meshkit_open_t *open,
     }
 
     s->length = -1;
-    s->uri.data = p;
-    s->uri.len = q->uri.len;
     s->post.handler = ngx_meshkit_subrequest_done;
     s->post.data = s;
 
-    cln->handler = ngx_meshkit_subrequest_mark;
+    cln->handler = ngx_meshkit_subrequest_wipe;
     cln->data = s;
 
     ngx_queue_insert_tail(&open->subrequests, &s->queue);
@@ -144,7 +151,6 @@ ngx_meshkit_subrequest_create(ngx_meshkit_open_t *open,
     const ngx_meshkit_question_t *q, ngx_meshkit_subrequest_t **out)
 {
     ngx_int_t                  rc;
-    ngx_str_t                  args;
     ngx_uint_t                 count;
     ngx_pool_t                *pool;
     ngx_http_request_t        *r, *sr;
@@ -159,8 +165,6 @@ ngx_meshkit_subrequest_create(ngx_meshkit_open_t *open,
         return NGX_ERROR;
     }
 
-    args = q->args;
-
     /*
      * ngx_http_subrequest() allocates from the parent's pool, which lives as
      * long as the response: with a block each that would be a leak.
@@ -170,7 +174,7 @@ ngx_meshkit_subrequest_create(ngx_meshkit_open_t *open,
     count = r->main->count;
     r->pool = s->pool;
 
-    rc = ngx_http_subrequest(r, &s->uri, &args, &sr, &s->post,
+    rc = ngx_http_subrequest(r, &s->uri, &s->args, &sr, &s->post,
                              NGX_HTTP_SUBREQUEST_BACKGROUND);
     r->pool = pool;
 
@@ -256,9 +260,7 @@ ngx_meshkit_subrequest_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     s->finished = 1;
 
-    if (ngx_http_post_request(sr->parent, NULL) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    ngx_meshkit_open_post(s->open);
 
     return NGX_OK;
 }
@@ -330,29 +332,6 @@ ngx_meshkit_subrequest_skip(ngx_http_request_t *sr)
 }
 
 
-/*
- * A request that waits for another one to fill the cache holds the whole
- * connection back until that is over.
- */
-static void
-ngx_meshkit_subrequest_unblock(ngx_http_request_t *sr)
-{
-#if (NGX_HTTP_CACHE)
-
-    if (sr->cache != NULL && sr->cache->waiting) {
-        sr->cache->waiting = 0;
-
-        if (sr->cache->wait_event.timer_set) {
-            ngx_del_timer(&sr->cache->wait_event);
-        }
-
-        sr->main->blocked--;
-    }
-
-#endif
-}
-
-
 void
 ngx_meshkit_subrequest_cancel(ngx_meshkit_subrequest_t *s)
 {
@@ -382,12 +361,16 @@ ngx_meshkit_subrequest_cancel(ngx_meshkit_subrequest_t *s)
         return;
     }
 
-    ngx_meshkit_subrequest_unblock(sr);
+    ngx_meshkit_cache_unblock(sr);
 
     s->finished = 1;
     s->stopped = 1;
     s->cancelled = 1;
     sr->post_subrequest = NULL;
+
+    /* it may be posted, and nginx's own handler would go on with it */
+
+    sr->write_event_handler = ngx_http_request_empty_handler;
 
     if (s->active) {
         s->active = 0;
@@ -402,7 +385,7 @@ ngx_meshkit_subrequest_cancel(ngx_meshkit_subrequest_t *s)
 
     } else {
         sr->write_event_handler = ngx_meshkit_subrequest_skip;
-        (void) ngx_http_post_request(sr, NULL);
+        (void) ngx_http_post_request(sr, &s->posted);
     }
 
     if (s->body != NULL) {
@@ -415,34 +398,10 @@ ngx_meshkit_subrequest_cancel(ngx_meshkit_subrequest_t *s)
 
 
 void
-ngx_meshkit_subrequest_forget(ngx_meshkit_subrequest_t *s)
-{
-#if (NGX_HTTP_CACHE)
-
-    ngx_str_t  *name;
-
-    if (s->request->cache == NULL) {
-        return;
-    }
-
-    name = &s->request->cache->file.name;
-
-    if (name->len > 0 && ngx_delete_file(name->data) == NGX_FILE_ERROR
-        && ngx_errno != NGX_ENOENT)
-    {
-        ngx_log_error(NGX_LOG_ERR, s->request->connection->log, ngx_errno,
-                      ngx_delete_file_n " \"%V\" failed", name);
-    }
-
-#endif
-}
-
-
-void
 ngx_meshkit_subrequest_wake(ngx_meshkit_subrequest_t *s)
 {
     if (!s->finished) {
-        (void) ngx_http_post_request(s->request, NULL);
+        (void) ngx_http_post_request(s->request, &s->posted);
     }
 }
 
@@ -494,12 +453,91 @@ ngx_meshkit_subrequest_destroy(ngx_meshkit_subrequest_t *s)
 }
 
 
-/* A cancelled one may still be posted, so its pool stays to the end. */
+/*
+ * Whether nginx may still come back to it: it is posted, a thread is at work
+ * on it, or a subrequest of its own (auth_request) lives in its pool.
+ */
+static ngx_uint_t
+ngx_meshkit_subrequest_is_held(const ngx_meshkit_subrequest_t *s)
+{
+    ngx_http_request_t         *sr;
+    ngx_http_posted_request_t  *pr;
+
+    sr = s->request;
+
+    if (sr->aio || sr->postponed != NULL || s->shared
+        || sr->connection->data == sr)
+    {
+        return 1;
+    }
+
+    for (pr = sr->main->posted_requests; pr != NULL; pr = pr->next) {
+        if (pr->request == sr) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 void
 ngx_meshkit_subrequest_release(ngx_meshkit_subrequest_t *s)
 {
-    if (s->finished && !s->cancelled) {
+    s->released = 1;
+
+    if (s->finished && !s->cancelled && !ngx_meshkit_subrequest_is_held(s)) {
         ngx_meshkit_subrequest_destroy(s);
+    }
+}
+
+
+void
+ngx_meshkit_subrequest_sweep(ngx_meshkit_open_t *open)
+{
+    ngx_queue_t               *q, *next;
+    ngx_meshkit_subrequest_t  *s;
+
+    for (q = ngx_queue_head(&open->subrequests);
+         q != ngx_queue_sentinel(&open->subrequests);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        s = ngx_queue_data(q, ngx_meshkit_subrequest_t, queue);
+
+        if (s->released && s->finished && !ngx_meshkit_subrequest_is_held(s)) {
+            ngx_meshkit_subrequest_destroy(s);
+        }
+    }
+}
+
+
+/*
+ * nginx's own cleanups came before, and have finalized the upstreams.  One
+ * that waits for the cache's lock has none, and would hold the request back.
+ */
+void
+ngx_meshkit_subrequest_end_all(ngx_meshkit_open_t *open)
+{
+    ngx_queue_t               *q;
+    ngx_meshkit_subrequest_t  *s;
+
+    for (q = ngx_queue_head(&open->subrequests);
+         q != ngx_queue_sentinel(&open->subrequests);
+         q = ngx_queue_next(q))
+    {
+        s = ngx_queue_data(q, ngx_meshkit_subrequest_t, queue);
+
+        if (s->finished) {
+            continue;
+        }
+
+        s->finished = 1;
+        s->stopped = 1;
+
+        if (s->request != NULL) {
+            ngx_meshkit_cache_unblock(s->request);
+        }
     }
 }
 

@@ -44,11 +44,13 @@ struct ngx_meshkit_subrequest_s {
     ngx_http_request_t    *request;
     ngx_meshkit_open_t    *open;
     ngx_http_post_subrequest_t  post;
+    ngx_http_posted_request_t   posted; /* used by us, where we post it */
 
     ngx_meshkit_stream_pt  stream;
     void                  *data;
     size_t                 limit;
     ngx_str_t              uri;
+    ngx_str_t              args;
     const char            *media_type;
     mk_multihash_t         hash;            /* code 0: any */
     ngx_str_t              authorization;   /* wiped with the pool */
@@ -82,7 +84,9 @@ struct ngx_meshkit_subrequest_s {
     unsigned               stopped:1;   /* its bytes are dropped */
     unsigned               active:1;    /* it has the connection's events */
     unsigned               reading:1;   /* its stream handler is at work */
+    unsigned               shared:1;    /* subrequests live in its pool */
     unsigned               cancelled:1;
+    unsigned               released:1;  /* nobody looks at it any more */
     unsigned               finished:1;
 };
 
@@ -110,20 +114,23 @@ const char *ngx_meshkit_subrequest_fault(const ngx_meshkit_subrequest_t *s);
  */
 void ngx_meshkit_subrequest_cancel(ngx_meshkit_subrequest_t *s);
 
-/* Its answer came from nginx's cache and is wrong: out of the cache. */
-void ngx_meshkit_subrequest_forget(ngx_meshkit_subrequest_t *s);
-
 /* Lets it read on after its stream handler had to leave bytes. */
 void ngx_meshkit_subrequest_wake(ngx_meshkit_subrequest_t *s);
 
 /*
- * Frees it now if it is finished, else at the request's end.  Not from within
- * its own handlers.
+ * Frees it now, if it is finished and nginx is through with it, else in a
+ * sweep; that is the first thing when the parent's write handler runs, where
+ * no subrequest is in the call stack.
  */
 void ngx_meshkit_subrequest_release(ngx_meshkit_subrequest_t *s);
+void ngx_meshkit_subrequest_sweep(ngx_meshkit_open_t *open);
 
-/* Cancels what runs and frees all; for the end of a request. */
+/*
+ * For the end of a request: cancels what runs; notes that nginx has ended
+ * the request itself, with all of them; frees all.
+ */
 void ngx_meshkit_subrequest_cancel_all(ngx_meshkit_open_t *open);
+void ngx_meshkit_subrequest_end_all(ngx_meshkit_open_t *open);
 void ngx_meshkit_subrequest_release_all(ngx_meshkit_open_t *open);
 
 
@@ -139,6 +146,13 @@ void ngx_meshkit_subrequest_stop(ngx_meshkit_subrequest_t *s);
 /* ngx_meshkit_question.c: gives a new subrequest what it is to be sent */
 ngx_int_t ngx_meshkit_question_put(ngx_meshkit_subrequest_t *s,
     const ngx_meshkit_question_t *q);
+
+/*
+ * ngx_meshkit_cache.c: takes the answer, which is wrong, out of nginx's cache;
+ * ends the wait for another request that fills the cache
+ */
+void ngx_meshkit_cache_forget(ngx_meshkit_subrequest_t *s);
+void ngx_meshkit_cache_unblock(ngx_http_request_t *sr);
 
 /* ngx_meshkit_filter.c: installs the filters that keep the answers inside */
 ngx_int_t ngx_meshkit_filter_init(ngx_conf_t *cf);
