@@ -318,10 +318,51 @@ ngx_meshkit_stream_client_event(ngx_event_t *ev)
 }
 
 
+/*
+ * nginx collects what goes out by TLS in a buffer of the connection.  Of an
+ * HTTP/2 connection, what is still to be sent may be another stream's.
+ */
+static void
+ngx_meshkit_stream_wipe_tls(ngx_http_request_t *r)
+{
+#if (NGX_SSL)
+
+    ngx_buf_t  *b;
+
+    if (r->connection->ssl == NULL) {
+        return;
+    }
+
+    b = r->connection->ssl->buf;
+
+    if (b == NULL || b->start == NULL) {
+        return;
+    }
+
+#if (NGX_HTTP_V2)
+
+    if (r->stream != NULL) {
+        ngx_explicit_memzero(b->start, b->pos - b->start);
+        ngx_explicit_memzero(b->last, b->end - b->last);
+        return;
+    }
+
+#endif
+
+    ngx_explicit_memzero(b->start, b->end - b->start);
+
+#endif
+}
+
+
 void
 ngx_meshkit_stream_wipe(ngx_meshkit_open_t *open)
 {
     ngx_uint_t  i;
+
+    if (open->npieces > 0) {
+        ngx_meshkit_stream_wipe_tls(open->request);
+    }
 
     for (i = 0; i < open->npieces; i++) {
         ngx_explicit_memzero(open->pieces[i],

@@ -55,7 +55,7 @@ SKIP: {
     my $s = Meshkit::Secrets->new(%dumps);
     my $e = $s->edge;
     $e->start;
-    is($s->open('bob', 'car'), '200 ok', 'a worker with keys opens');
+    is($s->opens('bob', 'car'), '200 ok', 'a worker with keys opens');
 
     my $line = dies($e->nginx);
     like($line, qr/exited on signal 11/, 'it is killed');

@@ -7,6 +7,7 @@ use warnings;
 use POSIX ();
 use Test::More;
 
+use Meshkit::Http qw(curl);
 use Meshkit::Http2;
 use Meshkit::Memory;
 use Meshkit::Process qw(spawn end_process wait_for);
@@ -89,7 +90,7 @@ for my $row ([ 'the master', $t->{pid} ], [ 'a worker', $worker ]) {
 
 for my $name (sort keys %identities) {
     for my $form (qw(car raw whole)) {
-        is($s->open($name, $form), '200 ok',
+        is($s->opens($name, $form), '200 ok',
            "$identities{$name}, $form: opens");
         nothing_left("$identities{$name}, $form");
     }
@@ -100,6 +101,22 @@ for my $name (sort keys %identities) {
 
     is($c->body, $s->file('bob')->{plain}, 'HTTP/2: opens');
     nothing_left('HTTP/2');
+}
+
+for my $version (qw(--http1.1 --http2)) {
+    my $url = 'https://127.0.0.1:' . $t->port('tls')
+              . $s->path('bob', 'car');
+    my $c = curl('-k', $version, $url);
+
+    is($c->body, $s->file('bob')->{plain}, "TLS, $version: opens");
+    nothing_left("TLS, $version");
+
+    $s->stall('bob');
+    $c = curl('-k', $version, '--max-time', 2, $url);
+    cmp_ok(length $c->body, '<', length $s->file('bob')->{plain},
+           "TLS, $version: goes in the middle");
+    nothing_left("TLS, $version, the client went");
+    $e->gateway->clear_faults;
 }
 
 for my $name (sort keys %identities) {
@@ -131,7 +148,7 @@ for my $name (sort keys %identities) {
 
 {
     $e->gateway->fault('reset', $s->fourth('alice'));
-    is($s->open('alice', 'car'), '200 cut', 'the gateway went');
+    is($s->opens('alice', 'car'), '200 cut', 'the gateway went');
     nothing_left('the gateway went');
     $e->gateway->clear_faults;
 }
@@ -198,7 +215,7 @@ for my $name (sort keys %identities) {
     }
 
     $e->clear;
-    is($s->open('bob', 'car'), '200 ok', 'other keys: opens');
+    is($s->opens('bob', 'car'), '200 ok', 'other keys: opens');
     is($e->gateway->last_request->header('Authorization'),
        'Bearer another-token-of-gw0-fedcba98',
        'of several lines the first token is sent');

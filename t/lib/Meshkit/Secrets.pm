@@ -6,8 +6,8 @@ package Meshkit::Secrets;
 #   my $s = Meshkit::Secrets->new(user => 'www-data');  # of Meshkit::Nginx
 #   $s->edge->start;
 #   my %what = $s->all;               # name => bytes, for Meshkit::Memory
-#   $s->open('alice', 'car')          # '200 ok'; forms car, raw and whole
-#   $s->path('alice', 'car')
+#   $s->opens('alice', 'car')         # '200 ok'; forms car, raw and whole
+#   $s->path('alice', 'car')          # port('tls') has HTTP/1.1 and 2
 #   $s->stall('alice')                # the gateway is silent after 3 segments
 #   my $socket = $s->begin('alice');  # an open that has come to there
 #
@@ -23,6 +23,7 @@ use MIME::Base64 qw(decode_base64url);
 
 use Meshkit::Edge;
 use Meshkit::Memory;
+use Meshkit::Process qw(run_command);
 
 use constant { SEGMENT => 65_504, WAIT => 20 };
 use constant RELEASED => 3 * SEGMENT;
@@ -48,7 +49,12 @@ sub new {
                   http => 'meshkit_identity bob %%DIR%%/keys/bob.pem;' });
     my $self = bless { edge => $e }, $class;
 
-    $e->{text}{server} = "location ~ ^/whole/(?<cap>.*)\$ {\n"
+    _certificate($e->dir);
+
+    $e->{text}{server} = "listen 127.0.0.1:%%PORT_tls%% ssl http2;\n"
+        . "ssl_certificate %%DIR%%/tls.pem;\n"
+        . "ssl_certificate_key %%DIR%%/tls.pem;\n"
+        . "location ~ ^/whole/(?<cap>.*)\$ {\n"
         . $e->open_text('car') . "meshkit_release whole;\n}\n";
 
     my $file = $e->nginx->write('marker', $marker x (10 * SEGMENT / 32));
@@ -60,6 +66,21 @@ sub new {
     }
 
     return $self;
+}
+
+
+sub _certificate {
+    my ($dir) = @_;
+
+    my $r = run_command({}, qw(openssl req -x509 -newkey ec -pkeyopt
+        ec_paramgen_curve:P-256 -nodes -subj /CN=edge -days 1 -keyout),
+        "$dir/tls.pem", '-out', "$dir/tls.crt");
+
+    die $r->{err} if $r->{exit} != 0;
+
+    open my $pem, '>>', "$dir/tls.pem" or die "tls.pem: $!";
+    print $pem Meshkit::Process::slurp("$dir/tls.crt");
+    close $pem or die "tls.pem: $!";
 }
 
 
@@ -97,7 +118,7 @@ sub all {
 }
 
 
-sub open {
+sub opens {
     my ($self, $name, $form) = @_;
 
     return $self->edge->outcome($self->edge->get($self->path($name, $form)),
