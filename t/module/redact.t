@@ -118,6 +118,19 @@ location ~ ^/captured/(?<what>.*)$ {
 }
 location /there/ { proxy_pass http://echo; }
 location /missing/ { root %%DIR%%/html; }
+location = /status { meshkit_status json; }
+location ~ ^/by-arg/(?<by_arg>.*)$ {
+    meshkit_open $by_arg;
+    meshkit_metadata /_meshkit/metadata;
+    meshkit_gateway /_gw/0;
+    meshkit_capability $arg_pass;
+}
+location ~ ^/by-path/(?<pass>[^/]+)/(?<by_path>.*)$ {
+    meshkit_open $by_path;
+    meshkit_metadata /_meshkit/metadata;
+    meshkit_gateway /_gw/0;
+    meshkit_capability $pass;
+}
 EOT
 });
 my $t = $e->nginx;
@@ -194,6 +207,21 @@ my ($ref, $mask) = seen('seen.log', $r->{tag})
     =~ /"([0-9a-f]{8})" "([0-9a-f]{8}\*+)"/;
 is(length($mask // ''), length $token, 'the mask is as long as the token');
 is(substr($mask // '', 0, 8), $ref, 'and begins with its reference');
+
+# what carries the capability token is secret without being named
+$r = $e->get("/by-arg/$share->{id}?pass=$secret");
+is($e->outcome($r, $share), '200 ok', 'a token by an argument');
+like(seen('seen.log', $r->{tag}), qr/\?pass=[0-9a-f]{8}\*{12} /,
+     'the argument is masked');
+
+(my $escaped = $secret) =~ s/^Zx/%5Ax/;
+for my $path ($secret, $escaped) {
+    $r = $e->get("/by-path/$path/$share->{id}");
+    is($e->outcome($r, $share), '200 ok', 'a token by the path');
+    like(seen('seen.log', $r->{tag}),
+         qr{"GET /by-path/[0-9a-f]{8}\*{12,14}/\Q$share->{id}\E },
+         'that part of the path is masked');
+}
 
 $r = $e->get('/missing/dir/admin-console.php', headers => [
     Cookie => 'a=/missing/dir/admin-console.php',
@@ -276,9 +304,20 @@ ok(wait_for(20, sub { $t->read('logs/server.log')
 }
 
 
-# --- nginx -t ---------------------------------------------------------------
+# --- the status page, nginx -T and nginx -t ---------------------------------
 
 {
+    $r = $e->get('/status');
+    is($r->status, 200, 'the status page');
+    unlike($r->body, qr/\Q$secret\E|\Q$token\E/, 'holds no secret');
+
+    my $all = Meshkit::Process::run_command({ timeout => 20 },
+        $t->_command('nginx.conf', 'stderr'), '-T');
+    my ($key) = $t->read('keys/alice.pem') =~ /-----\n(.{40})/;
+    like($all->{out}, qr/meshkit_identity alice/, 'nginx -T');
+    unlike($all->{out} . $all->{err}, qr/\Q$key\E|\Q$secret\E/,
+           'holds no key');
+
     my ($exit, $out) = $t->test_config($config =~ s/(%%GLOBALS%%)/$1/r);
     is($exit, 0, 'nginx -t');
     unlike($out, qr/at level "debug"/, 'no warning at info');
