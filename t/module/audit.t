@@ -499,6 +499,15 @@ for my $row (@stands) {
        'what the record says stands there once it is its owner who says so');
 }
 
+# What is malformed may be a token in the wrong place.
+for my $row ([ '/car/secret%7f%3cplace', 'capsule' ],
+             [ "/as/secret%0aplace/$small->{id}", 'identity' ])
+{
+    my ($line) = check($e->get($row->[0]), denied(invalid_request => 400),
+                       "a malformed $row->[1]");
+    ok(!exists $line->{"meshkit.$row->[1]"}, 'is not repeated');
+}
+
 # The denylist, before there is a record, and behind the signature.
 for my $row ([ $bound, 'request' ], [ $share, qw(request record signature) ])
 {
