@@ -153,10 +153,10 @@ my $pid = spawn('meshkitctl', sub {
                                                       $c->path('late'));
 });
 my @temp;
-ok(wait_for(10, sub { @temp = grep { m{/\.late\.} } $c->files }),
+ok(wait_for(60, sub { @temp = grep { m{/\.late\.} } $c->files }),
    'plaintext is in a temporary file');
 is((stat $temp[0])[2] & 0777, 0600, 'that nobody else reads') if @temp;
-end_process($pid, TERM => 5);
+end_process($pid, TERM => 60);
 ok(!grep({ m{/\.late\.} } $c->files), 'a signal removes it');
 ok(!-e $c->path('late'), 'and nothing has its name');
 

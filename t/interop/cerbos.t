@@ -136,7 +136,7 @@ sub decisions {
 sub decisions_are {
     my ($n, $name) = @_;
 
-    wait_for(10, sub { decisions() >= $n });
+    wait_for(60, sub { decisions() >= $n });
     is(scalar(my @all = decisions()), $n, $name);
 }
 

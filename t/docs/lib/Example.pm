@@ -54,7 +54,7 @@ sub tls {
     my ($t, $path, @more) = @_;
 
     my $port = $t->port('front');
-    return curl('--insecure', '--max-time', 20, @more,
+    return curl('--insecure', '--max-time', 120, @more,
                 "https://127.0.0.1:$port$path");
 }
 

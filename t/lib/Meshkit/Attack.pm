@@ -6,6 +6,7 @@ package Meshkit::Attack;
 #
 #   my $attack = Meshkit::Attack->new;       # short => 1: a place for each;
 #                                            # rows => { T1 => 1 }: these only
+#                                            # turn => n: other transports
 #   for my $line ($attack->lines) {
 #       $attack->run($line);                 # fills it in
 #   }
@@ -175,7 +176,7 @@ sub _turn {
                                && $line->{form} eq 'car';
     return ($line->{framing}, $line->{connection} // ($n % 2 ? 'k' : 'c'))
         if $line->{framing};
-    return @{ $TRANSPORTS[$n % @TRANSPORTS] };
+    return @{ $TRANSPORTS[($n + ($self->{turn} // 0)) % @TRANSPORTS] };
 }
 
 

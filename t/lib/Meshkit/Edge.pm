@@ -368,15 +368,16 @@ sub curl {
 }
 
 
-# The request's line in the log, which is written at its end.
+# The request's line in the log, which is written at its end; one without a
+# line feed is being written.
 sub log {
     my ($self, $r, $seconds) = @_;
 
     my $line;
 
     wait_for($seconds // 20, sub {
-        ($line) = grep { /"tag":"$r->{tag}"/ } split /\n/,
-                  $self->{t}->read('logs/edge.log');
+        ($line) = $self->{t}->read('logs/edge.log')
+                  =~ /^(.*"tag":"$r->{tag}".*)\n/m;
         return defined $line;
     });
 

@@ -17,7 +17,7 @@ package Meshkit::Http;
 #   raw         these bytes are the request
 #   partial     send only so many bytes of the request, then wait
 #   partial_close  the same, then close; nothing is read
-#   timeout     20 seconds for the whole exchange
+#   timeout     120 seconds for the whole exchange
 #   keepalive   1: do not ask for "Connection: close", keep ->socket
 #   socket      reuse this one, from an earlier reply's ->socket
 #   rate        read so many bytes per second
@@ -66,7 +66,7 @@ sub http_request {
     local $SIG{PIPE} = 'IGNORE';
 
     my $r = Meshkit::Http::Reply->new($opt{method} // 'GET', $opt{sink});
-    my $deadline = $r->{start} + ($opt{timeout} // 20);
+    my $deadline = $r->{start} + ($opt{timeout} // 120);
     my $socket = $opt{socket} // _connect($port, \%opt, $deadline);
 
     return $r->end('connect') if !$socket;
@@ -211,8 +211,8 @@ sub curl {
     my $head = File::Temp->new;
     my $body = File::Temp->new;
 
-    my $r = run_command({ timeout => 60 }, 'curl', '-q', '-sS',
-                        '--max-time', 20, '--noproxy', '*', '-D',
+    my $r = run_command({ timeout => 150 }, 'curl', '-q', '-sS',
+                        '--max-time', 120, '--noproxy', '*', '-D',
                         $head->filename, '-o', $body->filename, @args);
 
     my $text = Meshkit::Process::slurp($head->filename);

@@ -60,7 +60,7 @@ use Meshkit::Logs;
 use Meshkit::Process qw(spawn end_process wait_process run_command wait_for);
 
 use constant CHECKS => 6;
-use constant START_TIMEOUT => 20;
+use constant START_TIMEOUT => 60;
 
 my $owner = $$;
 my %live;
@@ -72,7 +72,7 @@ sub new {
 
     my $self = bless {
         workers => 1, user => $> == 0 ? 'root' : undef, globals => '',
-        http => '', allow => [], exit => 0, stop_timeout => 15, shutdown => '5s',
+        http => '', allow => [], exit => 0, stop_timeout => 60, shutdown => '5s',
         %opt, ports => {},
     }, $class;
 

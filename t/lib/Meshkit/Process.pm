@@ -151,7 +151,7 @@ sub run_command {
         exec { $command[0] } @command or die "exec $command[0]: $!\n";
     });
 
-    my $status = wait_process($pid, $opt->{timeout} // 20);
+    my $status = wait_process($pid, $opt->{timeout} // 120);
     my $timed_out = !defined $status;
     $status = end_process($pid) if $timed_out;
 
