@@ -74,6 +74,24 @@ ngx_meshkit_blocks_retry(ngx_meshkit_fetch_t *f, ngx_meshkit_slot_t *slot)
 }
 
 
+/* If the cache's copy is at fault, not the gateway: once more, past it. */
+static ngx_uint_t
+ngx_meshkit_blocks_forget(ngx_meshkit_fetch_t *f, ngx_meshkit_slot_t *slot)
+{
+    if (!slot->subrequest->cached || slot->again) {
+        return 0;
+    }
+
+    ngx_meshkit_cache_forget(slot->subrequest);
+
+    slot->again = 1;
+    slot->tried &= ~((uint32_t) 1 << slot->gateway);
+    ngx_meshkit_blocks_retry(f, slot);
+
+    return 1;
+}
+
+
 /* No further block of this gateway: what it has not sent comes elsewhere. */
 static void
 ngx_meshkit_blocks_out(ngx_meshkit_fetch_t *f, ngx_uint_t n)
@@ -308,8 +326,9 @@ ngx_meshkit_blocks_look(ngx_meshkit_fetch_t *f)
         slot = &f->slots[i];
         s = slot->subrequest;
 
-        if (!slot->used || s == NULL || !s->finished
-            || ngx_meshkit_subrequest_is_good(s))
+        if (!slot->used || s == NULL || !ngx_meshkit_subrequest_is_over(s)
+            || ngx_meshkit_subrequest_is_good(s)
+            || ngx_meshkit_blocks_forget(f, slot))
         {
             continue;
         }
@@ -378,15 +397,7 @@ ngx_meshkit_blocks_take(ngx_meshkit_fetch_t *f)
         return NGX_ERROR;
     }
 
-    if (s->cached && !slot->again) {
-
-        /* the cache's copy is at fault, not the gateway: once more, past it */
-
-        ngx_meshkit_cache_forget(s);
-        slot->again = 1;
-        slot->tried &= ~((uint32_t) 1 << slot->gateway);
-        ngx_meshkit_blocks_retry(f, slot);
-
+    if (ngx_meshkit_blocks_forget(f, slot)) {
         return NGX_AGAIN;
     }
 

@@ -122,6 +122,30 @@ ngx_meshkit_car_leave(ngx_meshkit_fetch_t *f)
 
 
 /*
+ * The cache's copy is at fault: it is out of the cache, and blocks of the same
+ * gateway go on, or another CAR where it has no blocks.
+ */
+static void
+ngx_meshkit_car_forget(ngx_meshkit_fetch_t *f)
+{
+    ngx_meshkit_gateway_t  *gateway;
+
+    gateway = &f->gateways[f->stream_gateway];
+
+    ngx_meshkit_cache_forget(f->stream);
+
+    if (f->services[f->stream_gateway].form != NGX_MESHKIT_CAR
+        || gateway->car_again)
+    {
+        gateway->car_out = 1;
+    }
+
+    gateway->car_again = 1;
+    ngx_meshkit_car_leave(f);
+}
+
+
+/*
  * A gateway that sent wrong bytes, or none in time, is not asked again; one
  * that merely does not speak CAR, or cut it short, is asked for blocks.
  */
@@ -130,6 +154,11 @@ ngx_meshkit_car_fault(ngx_meshkit_fetch_t *f,
     const ngx_meshkit_fault_t *fault, ngx_uint_t out)
 {
     ngx_meshkit_gateway_t  *gateway;
+
+    if (f->stream->cached) {
+        ngx_meshkit_car_forget(f);
+        return;
+    }
 
     gateway = &f->gateways[f->stream_gateway];
 
@@ -210,26 +239,6 @@ ngx_meshkit_car_section(ngx_meshkit_fetch_t *f,
         return NGX_OK;
     }
 
-    if (blame == MK_BLAME_SOURCE && f->stream->cached) {
-
-        /*
-         * the cache's copy is at fault: it is out of the cache, and blocks of
-         * the same gateway go on, or another CAR where it has no blocks
-         */
-
-        ngx_meshkit_cache_forget(f->stream);
-
-        if (f->services[f->stream_gateway].form != NGX_MESHKIT_CAR
-            || f->gateways[f->stream_gateway].car_again)
-        {
-            f->gateways[f->stream_gateway].car_out = 1;
-        }
-
-        f->gateways[f->stream_gateway].car_again = 1;
-        ngx_meshkit_car_leave(f);
-        return NGX_AGAIN;
-    }
-
     if (blame == MK_BLAME_SOURCE) {
         ngx_meshkit_car_fault(f, &ngx_meshkit_fault_mismatch, 1);
         return NGX_AGAIN;
@@ -267,8 +276,22 @@ ngx_meshkit_car_ended(ngx_meshkit_fetch_t *f)
     {
         /* the subtree that was asked for is there: ask for the next one */
 
+        if (f->stream_start == 0 && f->open->wanted == f->open->capsule->size)
+        {
+            /* ... but that was the whole file, and is not to be kept so */
+
+            ngx_meshkit_cache_forget(s);
+        }
+
         ngx_meshkit_car_leave(f);
         return;
+    }
+
+    if (!s->cached) {
+
+        /* it looked whole, and may have been kept */
+
+        ngx_meshkit_cache_forget(s);
     }
 
     if (s->mistyped || ngx_meshkit_car_is_unspoken(s)) {
@@ -328,7 +351,7 @@ ngx_meshkit_car_read(ngx_meshkit_fetch_t *f)
         }
     }
 
-    if (f->stream->finished) {
+    if (ngx_meshkit_subrequest_is_over(f->stream)) {
         ngx_meshkit_car_ended(f);
     }
 

@@ -93,6 +93,15 @@ ngx_meshkit_filter_read_headers(ngx_meshkit_subrequest_t *s)
 }
 
 
+/* What the header alone shows to be of no use. */
+static ngx_uint_t
+ngx_meshkit_filter_is_bad(const ngx_meshkit_subrequest_t *s)
+{
+    return s->redirected || s->encoded || s->mistyped || s->overflow
+           || s->stale || s->status != NGX_HTTP_OK;
+}
+
+
 /*
  * How nginx is to treat the answer.  Unbuffered, else it would pull a whole
  * file into a temporary one; but what goes into a cache must be buffered, and
@@ -113,6 +122,13 @@ ngx_meshkit_filter_set_buffering(ngx_meshkit_subrequest_t *s)
     if (s->hash.code != 0 && s->length == -1) {
 
         /* where a block ends is not known before it would be cached */
+
+        sr->upstream->cacheable = 0;
+    }
+
+    if (ngx_meshkit_filter_is_bad(s) || s->length == 0) {
+
+        /* neither a block nor a CAR: it would be asked for in vain later */
 
         sr->upstream->cacheable = 0;
     }
@@ -172,6 +188,15 @@ ngx_meshkit_filter_header(ngx_http_request_t *sr)
 #endif
 
     ngx_meshkit_filter_set_buffering(s);
+
+    if (ngx_meshkit_filter_is_bad(s) && sr->upstream != NULL
+        && s->length != 0)
+    {
+        /* a body that it announces may never come */
+
+        s->hopeless = 1;
+        ngx_meshkit_open_post(s->open);
+    }
 
     return NGX_OK;
 }
@@ -361,9 +386,7 @@ ngx_meshkit_filter_body(ngx_http_request_t *sr, ngx_chain_t *in)
         s->complete = 1;
     }
 
-    if (s->redirected || s->encoded || s->mistyped || s->overflow
-        || s->stale || s->status != NGX_HTTP_OK)
-    {
+    if (ngx_meshkit_filter_is_bad(s)) {
         ngx_meshkit_subrequest_stop(s);
     }
 

@@ -304,6 +304,7 @@ ngx_meshkit_open_answered(ngx_meshkit_open_t *open, mk_status_t status,
     const char *why)
 {
     if (open->asked != NULL) {
+        ngx_meshkit_subrequest_cancel(open->asked);
         ngx_meshkit_subrequest_release(open->asked);
         open->asked = NULL;
     }
@@ -489,7 +490,8 @@ static void
 ngx_meshkit_open_step(ngx_meshkit_open_t *open)
 {
     if (open->step < NGX_MESHKIT_FETCH
-        && (open->asked == NULL || !open->asked->finished))
+        && (open->asked == NULL
+            || !ngx_meshkit_subrequest_is_over(open->asked)))
     {
         return;
     }

@@ -267,6 +267,13 @@ ngx_meshkit_subrequest_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
 
 ngx_uint_t
+ngx_meshkit_subrequest_is_over(const ngx_meshkit_subrequest_t *s)
+{
+    return s->finished || s->hopeless;
+}
+
+
+ngx_uint_t
 ngx_meshkit_subrequest_is_good(const ngx_meshkit_subrequest_t *s)
 {
     return s->header && s->status == NGX_HTTP_OK && s->complete

@@ -81,6 +81,7 @@ struct ngx_meshkit_subrequest_s {
     unsigned               mismatch:1;  /* the hash is another one */
     unsigned               two_ids:1;   /* several X-Request-ID */
     unsigned               redirected:1;  /* X-Accel-Redirect or the like */
+    unsigned               hopeless:1;  /* its header shows that it is bad */
     unsigned               stopped:1;   /* its bytes are dropped */
     unsigned               active:1;    /* it has the connection's events */
     unsigned               reading:1;   /* its stream handler is at work */
@@ -97,6 +98,9 @@ struct ngx_meshkit_subrequest_s {
  */
 ngx_int_t ngx_meshkit_subrequest_create(ngx_meshkit_open_t *open,
     const ngx_meshkit_question_t *question, ngx_meshkit_subrequest_t **s);
+
+/* It is finished, or its header shows that it will not be good. */
+ngx_uint_t ngx_meshkit_subrequest_is_over(const ngx_meshkit_subrequest_t *s);
 
 /* 200, whole, of the media type, not too long, encoded or redirected */
 ngx_uint_t ngx_meshkit_subrequest_is_good(const ngx_meshkit_subrequest_t *s);
