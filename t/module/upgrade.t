@@ -102,16 +102,16 @@ sub edge {
 
     for my $row ([ 'keys/alice.pem', "no key\n", qr/is not a PEM/ ],
                  [ 'keys/owners.jwks', '{"keys":', qr/owners\.jwks" / ],
-                 [ 'keys/gw0.token', "# none\n", qr/bearer token/ ])
+                 [ 'keys/gw0.token', "# none\n", qr/does not hold a bearer/ ])
     {
         my ($file, $bytes, $message) = @$row;
         my $good = $t->read($file);
 
         $t->write($file, $bytes, 0600);
         is($t->reload, 0, "$file is broken: the reload is refused");
-        is($t->worker_pid, $worker, "$file: the worker stays");
-        is(scalar(grep { /$message/ } $t->grep_log(qr/\[emerg\]/)), 1,
+        ok(wait_for(WAIT, sub { $t->grep_log(qr/\[emerg\].*$message/) }),
            "$file: the log says why");
+        is($t->worker_pid, $worker, "$file: the worker stays");
         is($e->outcome($e->get('/raw/small'), $e->{small}), '200 ok',
            "$file: with the old one shares are opened");
         $t->write($file, $good, 0600);
