@@ -374,8 +374,8 @@ ngx_meshkit_keys_read_token(ngx_conf_t *cf, const ngx_str_t *file,
 
     } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" does not hold a bearer token on a line of "
-                           "its own", &name);
+                           "\"%V\" does not hold a token for Authorization "
+                           "on a line of its own", &name);
         rc = NGX_ERROR;
     }
 
@@ -396,8 +396,9 @@ ngx_meshkit_keys_read_token_env(ngx_conf_t *cf, const ngx_str_t *name,
     if (value == NULL || !ngx_meshkit_keys_is_token(value, strlen(value))) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "the environment variable \"%V\" does not hold a "
-                           "bearer token; after a binary upgrade it is there "
-                           "only with the directive \"env %V;\"", name, name);
+                           "token for Authorization; after a binary upgrade "
+                           "it is there only with the directive "
+                           "\"env %V;\"", name, name);
         return NGX_ERROR;
     }
 

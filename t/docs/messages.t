@@ -97,11 +97,12 @@ my @mistakes = (
     [ meshkit_metadata => "meshkit_metadata /m token_file=$keys/nothing;",
       undef, 'emerg', 'cannot open' ],
     [ meshkit_metadata => "meshkit_metadata /m token_file=$keys/empty.token;",
-      undef, 'emerg', 'does not hold a bearer token on a line of its own' ],
+      undef, 'emerg', 'does not hold a token for Authorization on a line of its '
+      . 'own' ],
     [ meshkit_metadata => 'meshkit_metadata /m '
                           . 'token_env=MESHKIT_TEST_NO_TOKEN;',
       undef, 'emerg', 'the environment variable "NAME" does not hold a '
-      . 'bearer token', MESHKIT_TEST_NO_TOKEN => 'NAME' ],
+      . 'token for Authorization', MESHKIT_TEST_NO_TOKEN => 'NAME' ],
     [ meshkit_policy => 'meshkit_policy /p x;', undef, 'emerg',
       'invalid parameter "x", expected "format=authzen", "format=lit", '
       . '"token_file=" or "token_env="' ],

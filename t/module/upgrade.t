@@ -102,7 +102,7 @@ sub edge {
 
     for my $row ([ 'keys/alice.pem', "no key\n", qr/is not a PEM/ ],
                  [ 'keys/owners.jwks', '{"keys":', qr/owners\.jwks" / ],
-                 [ 'keys/gw0.token', "# none\n", qr/does not hold a bearer/ ])
+                 [ 'keys/gw0.token', "# none\n", qr/does not hold a token for Auth/ ])
     {
         my ($file, $bytes, $message) = @$row;
         my $good = $t->read($file);
