@@ -6,6 +6,9 @@
 
 
 #define NGX_MESHKIT_RAW_ARGS    "format=raw"
+/* how many blocks that others have a gateway may lack, if it gives few */
+#define NGX_MESHKIT_LACKED_MAX  3
+
 #define NGX_MESHKIT_RAW_TYPE    "application/vnd.ipld.raw"
 
 
@@ -60,7 +63,7 @@ ngx_meshkit_blocks_free(ngx_meshkit_slot_t *slot)
 
 
 /* Asks elsewhere for a block; if nobody is left, the slot shows that. */
-static void
+void
 ngx_meshkit_blocks_retry(ngx_meshkit_fetch_t *f, ngx_meshkit_slot_t *slot)
 {
     if (slot->subrequest != NULL) {
@@ -101,8 +104,6 @@ ngx_meshkit_blocks_out(ngx_meshkit_fetch_t *f, ngx_uint_t n)
 
     f->gateways[n].raw_out = 1;
     f->gateways[n].car_out = 1;
-
-    ngx_meshkit_fetch_restart_rate(f);
 
     for (i = 0; i < f->nslots; i++) {
         slot = &f->slots[i];
@@ -358,6 +359,33 @@ ngx_meshkit_blocks_return(ngx_meshkit_fetch_t *f)
 }
 
 
+/* A gateway that lacks many blocks that others have is asked last. */
+static void
+ngx_meshkit_blocks_lacked(ngx_meshkit_fetch_t *f,
+    const ngx_meshkit_slot_t *slot)
+{
+    ngx_uint_t              n;
+    ngx_meshkit_gateway_t  *gateway;
+
+    for (n = 0; n < f->ngateways; n++) {
+        gateway = &f->gateways[n];
+
+        if (n == slot->gateway || !(slot->tried & ((uint32_t) 1 << n))) {
+            continue;
+        }
+
+        gateway->lacked++;
+
+        if (!gateway->last && gateway->lacked >= NGX_MESHKIT_LACKED_MAX
+            && gateway->lacked > gateway->given / 4)
+        {
+            gateway->last = 1;
+            ngx_meshkit_fetch_put_last(f, n);
+        }
+    }
+}
+
+
 ngx_int_t
 ngx_meshkit_blocks_take(ngx_meshkit_fetch_t *f)
 {
@@ -385,6 +413,7 @@ ngx_meshkit_blocks_take(ngx_meshkit_fetch_t *f)
     if (status == MK_OK) {
         ngx_meshkit_fetch_credit(f, slot->gateway, s->len);
         f->taken = slot;
+        ngx_meshkit_blocks_lacked(f, slot);
 
         /* the next ones come while the client takes this one */
 
@@ -410,7 +439,8 @@ ngx_meshkit_blocks_take(ngx_meshkit_fetch_t *f)
 
 
 void
-ngx_meshkit_blocks_slow(ngx_meshkit_fetch_t *f)
+ngx_meshkit_blocks_slow(ngx_meshkit_fetch_t *f,
+    const ngx_meshkit_fault_t *fault)
 {
     const mk_cid_t      *cid;
     ngx_meshkit_slot_t  *slot;
@@ -424,7 +454,7 @@ ngx_meshkit_blocks_slow(ngx_meshkit_fetch_t *f)
     }
 
     ngx_meshkit_fault_blame(f, slot->gateway, slot->subrequest,
-                            &ngx_meshkit_fault_slow);
+                            fault);
     ngx_meshkit_fault_rest(f, slot->gateway, NULL);
     ngx_meshkit_blocks_fault(f, slot, 1);
 }

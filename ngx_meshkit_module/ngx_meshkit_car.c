@@ -91,8 +91,6 @@ ngx_meshkit_car_start(ngx_meshkit_fetch_t *f, ngx_uint_t n)
     f->stream_gateway = n;
     f->stream_start = mk_opener_position(f->open->opener);
 
-    ngx_meshkit_fetch_restart_rate(f);
-
     ngx_memzero(&q, sizeof(ngx_meshkit_question_t));
 
     ngx_meshkit_car_args(f, buf, &q.args);
@@ -168,6 +166,15 @@ ngx_meshkit_car_fault(ngx_meshkit_fetch_t *f,
 
     if (out) {
         gateway->raw_out = 1;
+
+    } else if (ngx_meshkit_fault_is_illness(f->stream)) {
+
+        /* it may be well where it has no CAR to make, but others go first */
+
+        ngx_meshkit_fetch_put_last(f, f->stream_gateway);
+    }
+
+    if (out || ngx_meshkit_fault_is_illness(f->stream)) {
         ngx_meshkit_fault_rest(f, f->stream_gateway, f->stream);
     }
 
@@ -298,8 +305,7 @@ ngx_meshkit_car_ended(ngx_meshkit_fetch_t *f)
         ngx_meshkit_health_no_car(f->services[f->stream_gateway].health);
     }
 
-    ngx_meshkit_car_fault(f, ngx_meshkit_fault_diagnose(s),
-                          ngx_meshkit_fault_is_illness(s));
+    ngx_meshkit_car_fault(f, ngx_meshkit_fault_diagnose(s), 0);
 }
 
 
@@ -360,7 +366,7 @@ ngx_meshkit_car_read(ngx_meshkit_fetch_t *f)
 
 
 void
-ngx_meshkit_car_slow(ngx_meshkit_fetch_t *f)
+ngx_meshkit_car_slow(ngx_meshkit_fetch_t *f, const ngx_meshkit_fault_t *fault)
 {
-    ngx_meshkit_car_fault(f, &ngx_meshkit_fault_slow, 1);
+    ngx_meshkit_car_fault(f, fault, 1);
 }

@@ -18,15 +18,41 @@ const ngx_meshkit_fault_t  ngx_meshkit_fault_slow = {
     "slower than meshkit_min_rate"
 };
 
+const ngx_meshkit_fault_t  ngx_meshkit_fault_late = {
+    NGX_MESHKIT_TIMEOUT, MK_PROVIDER_REQUEST_FAILED, "no answer in time"
+};
+
 
 void
 ngx_meshkit_fault_blame(ngx_meshkit_fetch_t *f, ngx_uint_t n,
     const ngx_meshkit_subrequest_t *s, const ngx_meshkit_fault_t *fault)
 {
-    f->gateways[n].fault = fault->outcome;
+    ngx_meshkit_gateway_t  *gateway;
+
+    gateway = &f->gateways[n];
+
+    gateway->fault = fault->outcome;
+    gateway->kind = fault->kind;
+
+    gateway->passing = fault->kind == NGX_MESHKIT_NO_ANSWER
+                       || fault->kind == NGX_MESHKIT_TRUNCATED
+                       || s->status >= NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    if (fault->kind == NGX_MESHKIT_MISMATCH) {
+        gateway->wrong = 1;
+    }
 
     ngx_meshkit_health_fault(f->services[n].health, fault->kind,
                              s->received - s->used);
+
+    if (fault->kind == NGX_MESHKIT_REFUSED) {
+
+        if (gateway->refused) {
+            return;
+        }
+
+        gateway->refused = 1;
+    }
 
     ngx_log_error(NGX_LOG_WARN, f->open->request->connection->log, 0,
                   "meshkit: gateway \"%V\" left at block %uL: %s, %s",
@@ -42,10 +68,6 @@ ngx_meshkit_fault_diagnose(const ngx_meshkit_subrequest_t *s)
     static const ngx_meshkit_fault_t  redirected = {
         NGX_MESHKIT_MALFORMED, MK_PROVIDER_REQUEST_FAILED,
         "the answer redirects inside this server"
-    };
-
-    static const ngx_meshkit_fault_t  late = {
-        NGX_MESHKIT_TIMEOUT, MK_PROVIDER_REQUEST_FAILED, "no answer in time"
     };
 
     static const ngx_meshkit_fault_t  silent = {
@@ -82,7 +104,7 @@ ngx_meshkit_fault_diagnose(const ngx_meshkit_subrequest_t *s)
     };
 
     return s->redirected ? &redirected
-           : s->status == 0 ? (s->late ? &late : &silent)
+           : s->status == 0 ? (s->late ? &ngx_meshkit_fault_late : &silent)
            : ngx_meshkit_fault_is_refusal(s) ? &refused
            : s->status != NGX_HTTP_OK ? &status
            : s->mistyped ? &mistyped
@@ -142,11 +164,25 @@ ngx_meshkit_fault_of_object(ngx_meshkit_fetch_t *f, mk_status_t status)
 }
 
 
-/* The gateway itself is at fault: the next requests ask it last. */
+/*
+ * The gateway itself is at fault: the next requests ask it last.  One that is
+ * waited for in vain is spared for longer than that took, else several of that
+ * kind would be found out anew by each open.
+ */
 void
 ngx_meshkit_fault_rest(ngx_meshkit_fetch_t *f, ngx_uint_t n,
     const ngx_meshkit_subrequest_t *s)
 {
-    ngx_meshkit_health_fail(f->services[n].health,
-                            s == NULL ? 0 : s->retry_after);
+    ngx_uint_t  rest;
+
+    rest = s == NULL ? 0 : s->retry_after;
+
+    if (f->gateways[n].kind == NGX_MESHKIT_TIMEOUT
+        || f->gateways[n].kind == NGX_MESHKIT_TOO_SLOW)
+    {
+        rest = ngx_max(rest, 2 * ngx_meshkit_pace_cost(f, n));
+        rest = ngx_max(rest, NGX_MESHKIT_SLOW_REST);
+    }
+
+    ngx_meshkit_health_fail(f->services[n].health, rest);
 }

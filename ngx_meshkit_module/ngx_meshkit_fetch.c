@@ -5,9 +5,6 @@
 #include "ngx_meshkit_fetch.h"
 
 
-static void ngx_meshkit_fetch_too_slow(ngx_event_t *ev);
-
-
 /*
  * The operator's order, the healthy ones first: a gateway that is down is not
  * tried anew by each request.
@@ -67,27 +64,11 @@ ngx_meshkit_fetch_create(ngx_meshkit_open_t *open)
 
     ngx_meshkit_fetch_set_order(f);
 
-    f->rate.handler = ngx_meshkit_fetch_too_slow;
-    f->rate.data = f;
-    f->rate.log = open->request->connection->log;
-    f->received = open->received;
-
-    if (open->conf->min_rate > 0) {
-        ngx_add_timer(&f->rate, NGX_MESHKIT_RATE_TIME);
-    }
+    ngx_meshkit_pace_begin(f);
 
     open->fetch = f;
 
     return NGX_OK;
-}
-
-
-void
-ngx_meshkit_fetch_over(ngx_meshkit_fetch_t *f)
-{
-    if (f->rate.timer_set) {
-        ngx_del_timer(&f->rate);
-    }
 }
 
 
@@ -108,7 +89,17 @@ ngx_meshkit_fetch_end(ngx_meshkit_fetch_t *f)
 {
     ngx_uint_t  i;
 
-    ngx_meshkit_fetch_over(f);
+    ngx_meshkit_pace_end(f);
+
+    /* of an open that came to nothing, nothing good is said */
+
+    if (f->ended || (!f->open->verified
+                     && (f->open->outcome != MK_OK || f->open->client_gone)))
+    {
+        return;
+    }
+
+    f->ended = 1;
 
     for (i = 0; i < f->ngateways; i++) {
         if (f->gateways[i].gave && f->gateways[i].fault == MK_OK) {
@@ -135,71 +126,79 @@ ngx_meshkit_fetch_credit(ngx_meshkit_fetch_t *f, ngx_uint_t n, size_t len)
 {
     f->gateway = n;
     f->gateways[n].gave = 1;
+    f->gateways[n].given++;
+    f->gateways[n].useful += len;
     f->gave = 1;
 
     ngx_meshkit_health_gave(f->services[n].health, len);
 }
 
 
-/* --- pace ----------------------------------------------------------------- */
-
-
-/* Another gateway is asked: it has a period of its own. */
+/* Gateway n is asked last, in what is left of this open. */
 void
-ngx_meshkit_fetch_restart_rate(ngx_meshkit_fetch_t *f)
+ngx_meshkit_fetch_put_last(ngx_meshkit_fetch_t *f, ngx_uint_t n)
 {
-    f->received = f->open->received;
+    ngx_uint_t  i;
 
-    if (f->rate.timer_set) {
-        ngx_del_timer(&f->rate);
-        ngx_add_timer(&f->rate, NGX_MESHKIT_RATE_TIME);
+    for (i = 0; f->order[i] != n; i++) { /* void */ }
+
+    for ( /* void */ ; i + 1 < f->ngateways; i++) {
+        f->order[i] = f->order[i + 1];
     }
+
+    f->order[i] = n;
 }
 
 
+/* --- nobody is left ------------------------------------------------------- */
+
+
 /*
- * meshkit_min_rate: a gateway that drips is left like one that is silent, but
- * not while it is the client that is waited for.
+ * A gateway that had no answer, or an error of its own, may have one now; but
+ * it is asked again only when nobody else is left, and once for each position.
  */
-static void
-ngx_meshkit_fetch_too_slow(ngx_event_t *ev)
+static ngx_uint_t
+ngx_meshkit_fetch_again(ngx_meshkit_fetch_t *f, ngx_meshkit_slot_t *slot)
 {
-    uint64_t              wanted;
-    ngx_connection_t     *c;
-    ngx_meshkit_open_t   *open;
-    ngx_meshkit_fetch_t  *f;
+    uint64_t                position;
+    ngx_uint_t              n, found;
+    ngx_meshkit_gateway_t  *gateway;
 
-    f = ev->data;
-    open = f->open;
-    c = open->request->connection;
+    position = mk_opener_position(f->open->opener) + 1;
 
-    ngx_http_set_log_request(c->log, open->request);
+    if (f->again == position) {
+        return 0;
+    }
 
-    wanted = (uint64_t) open->conf->min_rate * NGX_MESHKIT_RATE_TIME / 1000;
+    f->again = position;
+    found = 0;
 
-    /* the timer runs while it is the client that is waited for */
+    for (n = 0; n < f->ngateways; n++) {
+        gateway = &f->gateways[n];
 
-    if (!open->decided && !open->verified && !f->waited
-        && !open->client.timer_set && open->received - f->received < wanted)
-    {
-        if (f->stream != NULL) {
-            ngx_meshkit_car_slow(f);
-
-        } else {
-            ngx_meshkit_blocks_slow(f);
+        if (!gateway->passing || gateway->wrong) {
+            continue;
         }
 
-        ngx_meshkit_open_post(open);
+        found = 1;
+
+        if (f->services[n].form == NGX_MESHKIT_CAR) {
+            gateway->car_out = 0;
+            continue;
+        }
+
+        gateway->raw_out = 0;
+
+        if (slot != NULL) {
+            slot->tried &= ~((uint32_t) 1 << n);
+        }
     }
 
-    f->received = open->received;
-    f->waited = 0;
-
-    if (!open->decided && !open->verified) {
-        ngx_add_timer(&f->rate, NGX_MESHKIT_RATE_TIME);
+    if (found && slot != NULL) {
+        ngx_meshkit_blocks_retry(f, slot);
     }
 
-    ngx_http_run_posted_requests(c);
+    return found;
 }
 
 
@@ -286,6 +285,7 @@ ngx_meshkit_fetch_ask(ngx_meshkit_fetch_t *f, ngx_uint_t n,
     q->uri.len = p - uri;
     q->token = service->token;
     q->data = f;
+    q->tally = &f->gateways[n].received;
 
     ngx_meshkit_health_asked(service->health);
 
@@ -364,6 +364,11 @@ ngx_meshkit_fetch_choose(ngx_meshkit_fetch_t *f)
         }
     }
 
+    if (ngx_meshkit_fetch_again(f, slot)) {
+        ngx_meshkit_fetch_choose(f);
+        return;
+    }
+
     ngx_meshkit_fetch_exhausted(f);
 }
 
@@ -388,6 +393,8 @@ ngx_meshkit_fetch_block(ngx_meshkit_open_t *open)
         ngx_meshkit_fetch_choose(f);
     }
 
+    ngx_meshkit_pace_watch(f);
+
     return open->decided ? NGX_ERROR : rc;
 }
 
@@ -409,6 +416,8 @@ ngx_meshkit_fetch_advance(ngx_meshkit_open_t *open)
     if (!open->decided && f->stream == NULL) {
         ngx_meshkit_fetch_choose(f);
     }
+
+    ngx_meshkit_pace_watch(f);
 }
 
 

@@ -36,12 +36,21 @@
 /* What this open has seen of a gateway. */
 typedef struct {
     mk_status_t                fault;       /* the last one; MK_OK: none */
+    ngx_meshkit_fault_kind_t   kind;        /* of that, if there is one */
+    uint64_t                   received;    /* bytes of all its answers */
+    uint64_t                   useful;      /* ... of blocks that were taken */
+    ngx_uint_t                 given;       /* blocks that were taken */
+    ngx_uint_t                 lacked;      /* blocks that others had */
     ngx_uint_t                 surplus;     /* CARs with more than asked for */
     unsigned                   gave:1;      /* a block that was accepted */
     unsigned                   car_out:1;   /* no further CAR of it */
     unsigned                   car_again:1;     /* asked past the cache */
     unsigned                   car_blocks:1;    /* a range block by block */
     unsigned                   raw_out:1;   /* no further block of it */
+    unsigned                   wrong:1;     /* gave bytes of another hash */
+    unsigned                   passing:1;   /* its fault may be over soon */
+    unsigned                   last:1;      /* it was put there */
+    unsigned                   refused:1;   /* a block, and the log says so */
 } ngx_meshkit_gateway_t;
 
 
@@ -85,9 +94,16 @@ struct ngx_meshkit_fetch_s {
     ngx_uint_t                 ahead;       /* meshkit_read_ahead */
     ngx_meshkit_slot_t        *taken;       /* its block is the opener's */
 
+    uint64_t                   again;       /* position + 1, see choose */
+
     ngx_event_t                rate;        /* every NGX_MESHKIT_RATE_TIME */
-    uint64_t                   received;    /* as the period began */
+    ngx_event_t                share;       /* of meshkit_deadline */
+    ngx_uint_t                 paced;       /* gateway + 1; 0: none yet */
+    ngx_msec_t                 since;       /* it is waited for */
+    uint64_t                   received;    /* of it, as the period began */
+    uint64_t                   useful;
     unsigned                   waited:1;    /* for the client, in it */
+    unsigned                   ended:1;     /* health was noted */
 };
 
 
@@ -116,9 +132,6 @@ void ngx_meshkit_fetch_end(ngx_meshkit_fetch_t *fetch);
 /* Nothing more is wanted: a CAR that goes on behind its last block is left. */
 void ngx_meshkit_fetch_close(ngx_meshkit_fetch_t *fetch);
 
-/* The request is at its end: no timer of it runs any more. */
-void ngx_meshkit_fetch_over(ngx_meshkit_fetch_t *fetch);
-
 void ngx_meshkit_fetch_free(ngx_meshkit_fetch_t *fetch);
 
 /* for the variables: the last gateway that gave a block, how many were left */
@@ -139,6 +152,10 @@ void ngx_meshkit_fetch_credit(ngx_meshkit_fetch_t *f, ngx_uint_t n,
 
 extern const ngx_meshkit_fault_t  ngx_meshkit_fault_mismatch;
 extern const ngx_meshkit_fault_t  ngx_meshkit_fault_slow;
+extern const ngx_meshkit_fault_t  ngx_meshkit_fault_late;
+
+/* Gateway n is asked last, in what is left of this open. */
+void ngx_meshkit_fetch_put_last(ngx_meshkit_fetch_t *f, ngx_uint_t n);
 
 /* The block is the one that was asked for, and nobody has a better one. */
 void ngx_meshkit_fault_of_object(ngx_meshkit_fetch_t *f,
@@ -147,9 +164,6 @@ void ngx_meshkit_fault_of_object(ngx_meshkit_fetch_t *f,
 /* The gateway is at fault, not only a block; s: its answer, or NULL. */
 void ngx_meshkit_fault_rest(ngx_meshkit_fetch_t *f, ngx_uint_t n,
     const ngx_meshkit_subrequest_t *s);
-
-/* Another gateway is asked: meshkit_min_rate is looked at from now on. */
-void ngx_meshkit_fetch_restart_rate(ngx_meshkit_fetch_t *f);
 
 /* What is wrong with an answer that is no good. */
 const ngx_meshkit_fault_t *ngx_meshkit_fault_diagnose(
@@ -175,9 +189,23 @@ ngx_int_t ngx_meshkit_fetch_ask(ngx_meshkit_fetch_t *f, ngx_uint_t n,
 ngx_int_t ngx_meshkit_car_start(ngx_meshkit_fetch_t *f, ngx_uint_t n);
 ngx_int_t ngx_meshkit_car_read(ngx_meshkit_fetch_t *f);
 
-/* the gateway that is read from is slower than meshkit_min_rate */
-void ngx_meshkit_car_slow(ngx_meshkit_fetch_t *f);
-void ngx_meshkit_blocks_slow(ngx_meshkit_fetch_t *f);
+/* the gateway that the next block is to come from is too slow */
+void ngx_meshkit_car_slow(ngx_meshkit_fetch_t *f,
+    const ngx_meshkit_fault_t *fault);
+void ngx_meshkit_blocks_slow(ngx_meshkit_fetch_t *f,
+    const ngx_meshkit_fault_t *fault);
+
+
+/*
+ * ngx_meshkit_pace.c: how long a gateway is waited for.  watch looks whether
+ * it is another one by now, late is the end of meshkit_deadline, cost are the
+ * seconds that gateway n was waited for; end deletes the timers.
+ */
+void ngx_meshkit_pace_begin(ngx_meshkit_fetch_t *f);
+void ngx_meshkit_pace_watch(ngx_meshkit_fetch_t *f);
+void ngx_meshkit_pace_late(ngx_meshkit_fetch_t *f);
+ngx_uint_t ngx_meshkit_pace_cost(const ngx_meshkit_fetch_t *f, ngx_uint_t n);
+void ngx_meshkit_pace_end(ngx_meshkit_fetch_t *f);
 
 
 /*
@@ -191,6 +219,8 @@ ngx_meshkit_slot_t *ngx_meshkit_blocks_find(ngx_meshkit_fetch_t *f,
     const mk_cid_t *cid, ngx_uint_t wanted);
 ngx_int_t ngx_meshkit_blocks_take(ngx_meshkit_fetch_t *f);
 void ngx_meshkit_blocks_return(ngx_meshkit_fetch_t *f);
+void ngx_meshkit_blocks_retry(ngx_meshkit_fetch_t *f,
+    ngx_meshkit_slot_t *slot);
 
 
 #endif /* NGX_MESHKIT_FETCH_H */

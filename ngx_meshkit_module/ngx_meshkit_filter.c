@@ -307,8 +307,11 @@ ngx_meshkit_filter_saw_end(ngx_meshkit_subrequest_t *s, ngx_chain_t *in)
 {
     for ( /* void */ ; in != NULL; in = in->next) {
 
-        s->open->received += ngx_buf_size(in->buf);
         s->received += ngx_buf_size(in->buf);
+
+        if (s->tally != NULL) {
+            *s->tally += ngx_buf_size(in->buf);
+        }
 
         if (in->buf->last_buf || in->buf->last_in_chain) {
             return 1;

@@ -4,8 +4,9 @@
  * One record for each gateway's location. It is made with the configuration
  * and is each worker's own after the fork; new workers begin anew. A gateway
  * that failed is asked last until its time is over: 1 s, doubled with each
- * failure in a row up to 64 s, or what it said itself by Retry-After. Nothing
- * here is needed for an open to be right.  What is counted is shared.
+ * failure in a row up to 64 s, or what it said itself by Retry-After, or what
+ * the wait for it cost.  No byte depends on what stands here, but how soon an
+ * honest gateway is reached does.  What is counted is shared.
  */
 
 #ifndef NGX_MESHKIT_HEALTH_H
@@ -17,6 +18,9 @@
 /* the longest time that a gateway is asked last, in seconds */
 #define NGX_MESHKIT_COOL_DOWN_MAX    64
 #define NGX_MESHKIT_RETRY_AFTER_MAX  300
+
+/* the shortest time for one that was waited for in vain, in seconds */
+#define NGX_MESHKIT_SLOW_REST        20
 
 /* how long a gateway that does not speak CAR is asked for blocks, in seconds */
 #define NGX_MESHKIT_NO_CAR           600

@@ -146,7 +146,6 @@ struct ngx_meshkit_open_s {
     ngx_event_t                    client;      /* waits for the client */
     off_t                          sent;        /* as that was set */
     off_t                          sent_before; /* our header */
-    uint64_t                       received;    /* bytes of all answers */
 
     ngx_str_t                      id;          /* of the capsule */
     ngx_str_t                      identity;

@@ -210,6 +210,10 @@ ngx_meshkit_open_too_late(ngx_event_t *ev)
 
     ngx_http_set_log_request(c->log, open->request);
 
+    if (open->step == NGX_MESHKIT_FETCH && open->fetch != NULL) {
+        ngx_meshkit_pace_late(open->fetch);
+    }
+
     ngx_meshkit_open_decide(open, ngx_meshkit_open_steps[open->step].late,
                             "meshkit_deadline is over");
 

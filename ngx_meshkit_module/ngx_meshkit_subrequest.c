@@ -125,6 +125,7 @@ ngx_meshkit_subrequest_alloc(ngx_meshkit_open_t *open,
     s->open = open;
     s->stream = q->stream;
     s->data = q->data;
+    s->tally = q->tally;
     s->limit = q->limit;
     s->media_type = q->media_type;
     s->fresh = q->fresh != 0;

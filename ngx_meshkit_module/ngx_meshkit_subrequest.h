@@ -34,6 +34,7 @@ typedef struct {
     const mk_multihash_t  *hash;        /* of the answer; NULL: any */
     ngx_meshkit_stream_pt  stream;      /* NULL: the answer is kept whole */
     void                  *data;        /* for the asker */
+    uint64_t              *tally;       /* counts bytes */
 } ngx_meshkit_question_t;
 
 
@@ -64,6 +65,7 @@ struct ngx_meshkit_subrequest_s {
     size_t                 len;
     size_t                 room;
     ngx_chain_t           *in;          /* streamed, not yet taken */
+    uint64_t              *tally;
     uint64_t               received;    /* bytes of the body so far */
     uint64_t               taken;       /* ... that the stream's reader took */
     uint64_t               used;        /* ... up to its last good block */

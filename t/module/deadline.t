@@ -62,8 +62,11 @@ for my $form (qw(car raw)) {
             my ($name, $fault, %args) = @$row;
             my $what = "$which, $name, $form";
 
-            $service->clear;
-            $service->mode($fault, %args);
+            my @services = $which eq 'gateway' ? map { $e->gateway($_) } 0, 1
+                                               : $service;
+
+            $_->clear for @services;
+            $_->mode($fault, %args) for @services;
             in_time($what, $e->get("/$form/$share->{id}"), $codes{$which});
             ok(wait_for(30, sub { grep { $_ ne 'complete' }
                                  $service->outcomes }),
@@ -79,7 +82,7 @@ $e->policy->allow;
 {
     $e->metadata->mode('delay', seconds => 0.3);
     $e->policy->mode('delay', seconds => 0.3);
-    $e->gateway->mode('delay', seconds => 0.6);
+    $e->gateway($_)->mode('delay', seconds => 0.6) for 0, 1;
     in_time('each takes a part', $e->get("/car/$share->{id}"),
             '504 provider_request_failed');
 
