@@ -16,6 +16,10 @@ use constant { WAIT => Meshkit::Secrets::WAIT, USER => 'www-data' };
 plan skip_all => 'only root has workers of another user' if $> != 0;
 plan skip_all => 'there is no user ' . USER if !defined getpwnam USER;
 
+# a signal that the test sends is no finding
+$ENV{ASAN_OPTIONS} = join ':', $ENV{ASAN_OPTIONS} // 'detect_odr_violation=0',
+                               'handle_segv=0' if $ENV{TEST_SANITIZED};
+
 
 # --- core dumps -------------------------------------------------------------
 

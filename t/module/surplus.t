@@ -110,7 +110,8 @@ sub opens_with_pause {
     cmp_ok($most, '<=', 4, 'surplus behind each block: few connections');
     cmp_ok($e->gateway(0)->count, '<=', 12,
            'surplus behind each block: the gateway is left');
-    cmp_ok($e->nginx->worker_rss('VmHWM') - $before, '<', 12_000,
+    cmp_ok($e->nginx->worker_rss('VmHWM') - $before, '<',
+           Meshkit::Nginx::growth(12_000),
            'surplus behind each block: bounded memory, in kB');
     ok($e->nginx->grep_log(qr/left at block \d+: .*not the next one/),
        'surplus behind each block: the log says why');
