@@ -90,7 +90,7 @@ mk_capsule_read_jws(const json_t *json, mk_capsule_t *capsule)
     }
 
     status = mk_jws_read(protected_text, payload_text, signature_text,
-                         MK_INVALID_CAPSULE, &capsule->jws);
+                         MK_INVALID_CAPSULE, &capsule->jws, &why);
     if (status != MK_OK) {
         return status;
     }

@@ -76,13 +76,16 @@ mk_jws_alg_of(const mk_key_t *key)
 
 
 static mk_status_t
-mk_jws_read_header(mk_bytes_t text, mk_status_t refused, mk_jws_t *jws)
+mk_jws_read_header(mk_bytes_t text, mk_status_t refused, mk_jws_t *jws,
+    const char **why)
 {
     size_t               len;
     uint8_t              bytes[MK_JWS_HEADER_MAX];
     mk_bytes_t           json;
     mk_status_t          status;
     const mk_jws_row_t  *row;
+
+    *why = "its header is not strict JSON in base64url";
 
     if (text.len > MK_JWS_HEADER_MAX
         || !mk_base64url_decode((const char *) text.data, text.len, bytes,
@@ -103,15 +106,20 @@ mk_jws_read_header(mk_bytes_t text, mk_status_t refused, mk_jws_t *jws)
     if (json_object_get(jws->header, "crit") != NULL
         || json_object_get(jws->header, "b64") != NULL)
     {
+        *why = "its header has \"crit\" or \"b64\"";
         return refused;
     }
 
     row = mk_jws_row_of_header(jws->header);
+    if (row == NULL) {
+        *why = "its \"alg\" is none that is known, as Ed25519 or ES256";
+        return refused;
+    }
 
-    if (row == NULL
-        || mk_json_string(jws->header, "kid", &jws->kid) < 0
+    if (mk_json_string(jws->header, "kid", &jws->kid) < 0
         || mk_json_string(jws->header, "typ", &jws->typ) < 0)
     {
+        *why = "its \"kid\" or \"typ\" is no string";
         return refused;
     }
 
@@ -169,25 +177,35 @@ mk_jws_read_signature(mk_bytes_t text, mk_status_t refused, mk_jws_t *jws)
 
 mk_status_t
 mk_jws_read(mk_bytes_t protected_text, mk_bytes_t payload_text,
-    mk_bytes_t signature_text, mk_status_t refused, mk_jws_t *jws)
+    mk_bytes_t signature_text, mk_status_t refused, mk_jws_t *jws,
+    const char **why)
 {
     mk_status_t  status;
 
     memset(jws, 0, sizeof(*jws));
 
-    status = mk_jws_read_header(protected_text, refused, jws);
+    status = mk_jws_read_header(protected_text, refused, jws, why);
 
     if (status == MK_OK) {
+        *why = "its signature is not as long as those of its \"alg\"";
         status = mk_jws_read_signature(signature_text, refused, jws);
     }
 
     if (status == MK_OK) {
+        *why = "its payload is too long or not base64url";
         status = mk_jws_read_payload(payload_text, refused, jws);
     }
 
-    if (status != MK_OK) {
-        mk_jws_clear(jws);
+    if (status == MK_OK) {
+        *why = NULL;
+        return MK_OK;
     }
+
+    if (status == MK_INTERNAL_ERROR) {
+        *why = "no memory";
+    }
+
+    mk_jws_clear(jws);
 
     return status;
 }
@@ -215,7 +233,8 @@ mk_jws_take_part(mk_bytes_t *text, mk_bytes_t *part)
 
 
 mk_status_t
-mk_jws_read_compact(mk_bytes_t text, mk_status_t refused, mk_jws_t *jws)
+mk_jws_read_compact(mk_bytes_t text, mk_status_t refused, mk_jws_t *jws,
+    const char **why)
 {
     mk_bytes_t  protected_text, payload_text;
 
@@ -225,11 +244,13 @@ mk_jws_read_compact(mk_bytes_t text, mk_status_t refused, mk_jws_t *jws)
         || !mk_jws_take_part(&text, &protected_text)
         || !mk_jws_take_part(&text, &payload_text))
     {
+        *why = "not a JWS in compact form";
         return refused;
     }
 
     /* a third dot is not in the alphabet of what is left */
-    return mk_jws_read(protected_text, payload_text, text, refused, jws);
+    return mk_jws_read(protected_text, payload_text, text, refused, jws,
+                       why);
 }
 
 

@@ -52,15 +52,17 @@ typedef struct {
 
 /*
  * Takes three base64url texts apart.  MK_OK, or "refused" for anything
- * malformed, or MK_INTERNAL_ERROR.  On failure *jws is zeroed.  Always
- * followed by mk_jws_clear.
+ * malformed, or MK_INTERNAL_ERROR.  On failure *jws is zeroed, and *why says
+ * what is wrong (static, for logs); else it is NULL.  Always followed by
+ * mk_jws_clear.
  */
 mk_status_t mk_jws_read(mk_bytes_t protected_text, mk_bytes_t payload_text,
-    mk_bytes_t signature_text, mk_status_t refused, mk_jws_t *jws);
+    mk_bytes_t signature_text, mk_status_t refused, mk_jws_t *jws,
+    const char **why);
 
 /* The same for compact form: three parts and two dots. */
 mk_status_t mk_jws_read_compact(mk_bytes_t text, mk_status_t refused,
-    mk_jws_t *jws);
+    mk_jws_t *jws, const char **why);
 
 void mk_jws_clear(mk_jws_t *jws);
 

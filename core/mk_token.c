@@ -259,6 +259,11 @@ mk_token_verify_issuer(const mk_jws_t *jws, const mk_token_facts_t *facts,
         return MK_CAPABILITY_DENIED;
     }
 
+    if (jws->kid.len == 0) {
+        *why = "its header has no \"kid\"";
+        return MK_CAPABILITY_DENIED;
+    }
+
     if (!facts->capsule->has_capability) {
         *why = "the capsule names no issuer";
         return MK_CAPABILITY_DENIED;
@@ -318,10 +323,8 @@ mk_token_capability(mk_bytes_t token, const mk_token_facts_t *facts,
     memset(capability, 0, sizeof(*capability));
     *why = NULL;
 
-    status = mk_jws_read_compact(token, MK_CAPABILITY_DENIED, &jws);
+    status = mk_jws_read_compact(token, MK_CAPABILITY_DENIED, &jws, why);
     if (status != MK_OK) {
-        *why = status == MK_INTERNAL_ERROR ? "no memory"
-                                           : "not a JWS in compact form";
         return status;
     }
 
@@ -483,10 +486,8 @@ mk_token_link(mk_bytes_t token, const mk_link_keys_t *keys, int64_t now,
     memset(link, 0, sizeof(*link));
     *why = NULL;
 
-    status = mk_jws_read_compact(token, MK_LINK_INVALID, &jws);
+    status = mk_jws_read_compact(token, MK_LINK_INVALID, &jws, why);
     if (status != MK_OK) {
-        *why = status == MK_INTERNAL_ERROR ? "no memory"
-                                           : "not a JWS in compact form";
         return status;
     }
 

@@ -52,9 +52,10 @@ check_parts(const mk_jws_t *jws)
 static mk_status_t
 read_compact(mk_bytes_t text, mk_jws_t *jws)
 {
+    const char  *why;
     mk_status_t  status;
 
-    status = mk_jws_read_compact(text, MK_LINK_INVALID, jws);
+    status = mk_jws_read_compact(text, MK_LINK_INVALID, jws, &why);
 
     if (status == MK_OK) {
         check_parts(jws);
@@ -62,6 +63,7 @@ read_compact(mk_bytes_t text, mk_jws_t *jws)
     } else {
         FUZZ_HOLDS(status == MK_LINK_INVALID);
         FUZZ_HOLDS(fuzz_is_zero(jws, sizeof(*jws)));
+        FUZZ_HOLDS(why != NULL);
     }
 
     return status;
@@ -96,11 +98,12 @@ any_parts(mk_bytes_t in)
 {
     mk_jws_t     jws;
     mk_bytes_t   header, payload;
+    const char  *why;
     mk_status_t  status;
 
     header = fuzz_part(&in);
     payload = fuzz_part(&in);
-    status = mk_jws_read(header, payload, in, MK_INVALID_CAPSULE, &jws);
+    status = mk_jws_read(header, payload, in, MK_INVALID_CAPSULE, &jws, &why);
 
     if (status == MK_OK) {
         check_parts(&jws);

@@ -12,6 +12,10 @@
 #include <string.h>
 
 
+/* why the last one was refused */
+static const char  *fault;
+
+
 #define TEST_WYCHEPROOF  \
     "../shared/vectors/wycheproof/json_web_signature_test.json"
 
@@ -89,7 +93,7 @@ verify(const char *text, const mk_key_t *key)
     mk_jws_t     jws;
     mk_status_t  status;
 
-    status = mk_jws_read_compact(bytes(text), MK_LINK_INVALID, &jws);
+    status = mk_jws_read_compact(bytes(text), MK_LINK_INVALID, &jws, &fault);
 
     if (status == MK_OK) {
         status = mk_jws_verify(&jws, key, MK_CAPABILITY_DENIED);
@@ -107,7 +111,7 @@ verify_hmac(const char *text, const mk_secret_t *key)
     mk_jws_t     jws;
     mk_status_t  status;
 
-    status = mk_jws_read_compact(bytes(text), MK_LINK_INVALID, &jws);
+    status = mk_jws_read_compact(bytes(text), MK_LINK_INVALID, &jws, &fault);
 
     if (status == MK_OK) {
         status = mk_jws_verify_hmac(&jws, key, MK_CAPABILITY_DENIED);
@@ -157,7 +161,8 @@ test_rfc(void)
     is_status(verify_hmac(RFC7515_A3, hmac), MK_CAPABILITY_DENIED,
               "ES256 by a shared key");
 
-    is_status(mk_jws_read_compact(bytes(RFC7515_A1), MK_LINK_INVALID, &jws),
+    is_status(mk_jws_read_compact(bytes(RFC7515_A1), MK_LINK_INVALID, &jws,
+                                  &fault),
               MK_OK, "taken apart");
     is_int(jws.alg, MK_JWS_ALG_HS256, "its algorithm");
     is_mem(jws.typ.data, jws.typ.len, "JWT", 3, "its typ");
@@ -187,7 +192,7 @@ read_header(const char *header, const char *signature)
                         sizeof(text));
 
     status = mk_jws_read(bytes(text), bytes(""), bytes(signature),
-                         MK_LINK_INVALID, &jws);
+                         MK_LINK_INVALID, &jws, &fault);
 
     if (status != MK_OK) {
         ok(jws.header == NULL && jws.payload == NULL
@@ -270,24 +275,28 @@ test_limits(void)
     long_text.data = (const uint8_t *) text;
 
     long_text.len = MK_BASE64URL_LEN(MK_JSON_MAX);
-    is_status(mk_jws_read(header, long_text, zero, MK_LINK_INVALID, &jws),
+    is_status(mk_jws_read(header, long_text, zero, MK_LINK_INVALID, &jws,
+                          &fault),
               MK_OK, "the longest payload");
     is_int(jws.payload_len, MK_JSON_MAX, "all of it");
     mk_jws_clear(&jws);
 
     long_text.len++;
-    is_status(mk_jws_read(header, long_text, zero, MK_LINK_INVALID, &jws),
+    is_status(mk_jws_read(header, long_text, zero, MK_LINK_INVALID, &jws,
+                          &fault),
               MK_LINK_INVALID, "a longer one");
 
     long_text.len = MK_JWS_HEADER_MAX + 1;
-    is_status(mk_jws_read(long_text, bytes(""), zero, MK_LINK_INVALID, &jws),
+    is_status(mk_jws_read(long_text, bytes(""), zero, MK_LINK_INVALID, &jws,
+                          &fault),
               MK_LINK_INVALID, "a header that is too long");
 
     /* a space in the header makes the payload's length one of base64url */
     memcpy(text, "eyJhbGciOiJFZDI1NTE5In0g.", 25);
     memcpy(text + MK_JWS_COMPACT_MAX - 87, "." ZERO64, 87);
     long_text.len = MK_JWS_COMPACT_MAX;
-    is_status(mk_jws_read_compact(long_text, MK_LINK_INVALID, &jws), MK_OK,
+    is_status(mk_jws_read_compact(long_text, MK_LINK_INVALID, &jws,
+                                  &fault), MK_OK,
               "the longest compact form");
     mk_jws_clear(&jws);
 
@@ -295,7 +304,8 @@ test_limits(void)
             87);
     memcpy(text + MK_JWS_COMPACT_MAX - 87, "AA", 2);
     long_text.len += 2;
-    is_status(mk_jws_read_compact(long_text, MK_LINK_INVALID, &jws),
+    is_status(mk_jws_read_compact(long_text, MK_LINK_INVALID, &jws,
+                                  &fault),
               MK_LINK_INVALID, "a longer one");
 
     free(text);
@@ -359,7 +369,7 @@ test_sign(mk_key_type_t type, const char *name)
     snprintf(text, sizeof(text), "%s.%s.%s", parts[0], parts[1], parts[2]);
     is_status(verify(text, key), MK_OK, "%s verifies", name);
 
-    mk_jws_read_compact(bytes(text), MK_LINK_INVALID, &jws);
+    mk_jws_read_compact(bytes(text), MK_LINK_INVALID, &jws, &fault);
     is_mem(jws.kid.data, jws.kid.len, mk_key_kid(key),
            strlen(mk_key_kid(key)), "%s: kid is the key's", name);
     is_mem(jws.typ.data, jws.typ.len, "a+json", 6, "%s: typ", name);

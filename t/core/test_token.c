@@ -261,6 +261,61 @@ test_capabilities(void)
 }
 
 
+/* what stands in the error log, for who issues tokens */
+static const struct {
+    const char  *token;
+    const char  *why;
+} test_capability_reasons[] = {
+    { "a.b",
+      "not a JWS in compact form" },
+    { "a.b.c",
+      "its header is not strict JSON in base64url" },
+    { "eyJhbGciOiJFZERTQSJ9.e30.AAAA",
+      "its \"alg\" is none that is known, as Ed25519 or ES256" },
+    { "eyJhbGciOiJFUzI1NiIsImNyaXQiOltdfQ.e30.AAAA",
+      "its header has \"crit\" or \"b64\"" },
+    { "eyJhbGciOiJFUzI1NiIsImtpZCI6MX0.e30.AAAA",
+      "its \"kid\" or \"typ\" is no string" },
+    { "eyJhbGciOiJFUzI1NiJ9.e30.AAAA",
+      "its signature is not as long as those of its \"alg\"" },
+    { "eyJhbGciOiJFUzI1NiJ9.!.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+      "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+      "its payload is too long or not base64url" },
+};
+
+
+static void
+test_reasons(void)
+{
+    char              token[2048];
+    size_t            i;
+    const char       *why;
+    mk_secret_t      *secret;
+    mk_capsule_t      capsule;
+    mk_capability_t   capability;
+    mk_token_facts_t  facts;
+
+    make_facts(&capsule, &facts);
+
+    for (i = 0; i < sizeof(test_capability_reasons)
+                    / sizeof(test_capability_reasons[0]); i++)
+    {
+        is_status(mk_token_capability(bytes(test_capability_reasons[i].token),
+                                      &facts, &capability, &why),
+                  DENIED, "refused: %s", test_capability_reasons[i].why);
+        is_str(why, test_capability_reasons[i].why, "and that is why");
+    }
+
+    /* link tokens of a shared key have none */
+    secret = mk_secret_create(32);
+    mint(NULL, secret, MK_TOKEN_CAPABILITY_TYP, TEST_CAPABILITY, token,
+         sizeof(token));
+    mk_token_capability(bytes(token), &facts, &capability, &why);
+    is_str(why, "its header has no \"kid\"", "a header without kid");
+    mk_secret_free(secret);
+}
+
+
 static void
 test_capability_trust(void)
 {
@@ -498,6 +553,7 @@ main(void)
     test_issuers = jwks_of(test_issuer, "ines");
 
     test_capabilities();
+    test_reasons();
     test_capability_trust();
     test_links();
     test_link_trust();
