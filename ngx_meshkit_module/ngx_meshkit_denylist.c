@@ -111,16 +111,19 @@ ngx_meshkit_denylist_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* By the mode alone: the folders above are not looked at. */
+/*
+ * By the mode alone, which is "right" for others, S_IROTH or S_IXOTH, three
+ * bits further for the group and six for the owner.
+ */
 static ngx_uint_t
 ngx_meshkit_denylist_lets_in(const ngx_file_info_t *fi,
-    const ngx_core_conf_t *ccf)
+    const ngx_core_conf_t *ccf, ngx_uint_t right)
 {
     int    i, n;
     gid_t  groups[NGX_MESHKIT_DENYLIST_GROUPS];
 
     if (fi->st_uid == ccf->user) {
-        return (fi->st_mode & S_IRUSR) != 0;
+        return (fi->st_mode & right << 6) != 0;
     }
 
     n = NGX_MESHKIT_DENYLIST_GROUPS;
@@ -131,11 +134,47 @@ ngx_meshkit_denylist_lets_in(const ngx_file_info_t *fi,
 
     for (i = 0; i < n; i++) {
         if (fi->st_gid == groups[i]) {
-            return (fi->st_mode & S_IRGRP) != 0;
+            return (fi->st_mode & right << 3) != 0;
         }
     }
 
-    return (fi->st_mode & S_IROTH) != 0;
+    return (fi->st_mode & right) != 0;
+}
+
+
+/* NULL, or what is to be done so that the workers' user can read the file. */
+static const char *
+ngx_meshkit_denylist_advice(const ngx_str_t *file, const ngx_core_conf_t *ccf)
+{
+    size_t            i;
+    ngx_file_info_t   fi;
+    u_char            folder[NGX_MAX_PATH];
+
+    if (file->len < NGX_MAX_PATH) {
+
+        for (i = 1; i < file->len; i++) {
+
+            if (file->data[i] != '/') {
+                continue;
+            }
+
+            ngx_cpystrn(folder, file->data, i + 1);
+
+            if (ngx_file_info(folder, &fi) != NGX_FILE_ERROR
+                && !ngx_meshkit_denylist_lets_in(&fi, ccf, S_IXOTH))
+            {
+                return "let that user enter its folder";
+            }
+        }
+    }
+
+    if (ngx_file_info(file->data, &fi) != NGX_FILE_ERROR
+        && !ngx_meshkit_denylist_lets_in(&fi, ccf, S_IROTH))
+    {
+        return "set its mode to 0644";
+    }
+
+    return NULL;
 }
 
 
@@ -143,8 +182,8 @@ ngx_int_t
 ngx_meshkit_denylist_init(ngx_cycle_t *cycle)
 {
     ngx_uint_t                    i;
+    const char                   *advice;
     ngx_core_conf_t              *ccf;
-    ngx_file_info_t               fi;
     ngx_meshkit_pickup_t        **lists;
     ngx_meshkit_main_conf_t      *mmcf;
     ngx_meshkit_pickup_state_t    state;
@@ -165,16 +204,17 @@ ngx_meshkit_denylist_init(ngx_cycle_t *cycle)
     for (i = 0; i < mmcf->denylists.nelts; i++) {
         ngx_meshkit_pickup_state(lists[i], &state);
 
-        if (ngx_file_info(state.file.data, &fi) == NGX_FILE_ERROR
-            || ngx_meshkit_denylist_lets_in(&fi, ccf))
-        {
+        advice = ngx_meshkit_denylist_advice(&state.file, ccf);
+        if (advice == NULL) {
             continue;
         }
 
-        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+        /* where configuration messages go, whatever "error_log" says */
+
+        ngx_log_error(NGX_LOG_WARN, cycle->old_cycle->log, 0,
                       "the denylist \"%V\" cannot be read by the workers' "
-                      "user \"%s\", who would refuse whatever it is set for",
-                      &state.file, ccf->username);
+                      "user \"%s\", who would refuse whatever it is set "
+                      "for, %s", &state.file, ccf->username, advice);
     }
 
     return NGX_OK;

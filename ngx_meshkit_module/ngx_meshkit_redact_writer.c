@@ -127,7 +127,7 @@ ngx_meshkit_redact_writer_warn(ngx_cycle_t *cycle, const ngx_log_t *log)
 {
     for ( /* void */ ; log != NULL; log = log->next) {
         if (log->log_level >= NGX_LOG_DEBUG) {
-            ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+            ngx_log_error(NGX_LOG_WARN, cycle->old_cycle->log, 0,
                           "meshkit: an error log of a location with "
                           "\"meshkit_open\" is at level \"debug\": values of "
                           "headers that \"meshkit_redact_headers\" does not "

@@ -558,13 +558,14 @@ sub is_closed {
 
 # A list of the master's is none of a worker that cannot read it.
 SKIP: {
-    skip 'needs root, to be another user', 10 if $> != 0;
+    skip 'needs root, to be another user', 12 if $> != 0;
 
     my ($nobody, $group) = (getpwnam 'nobody')[2, 3];
-    skip 'there is no user nobody', 10 if !defined $nobody;
+    skip 'there is no user nobody', 12 if !defined $nobody;
 
     my $second = Meshkit::Edge->new(
-        nginx => { user => 'nobody ' . getgrgid $group },
+        nginx => { user => 'nobody ' . getgrgid $group,
+                   log_level => 'error' },
         text => { http => 'meshkit_denylist %%DIR%%/list;' });
     my $n = $second->nginx;
     my $file = $second->share(size => 1000);
@@ -575,8 +576,9 @@ SKIP: {
 
     my ($code, $said) = $n->test_config;
     is($code, 0, 'a list for root only: nginx -t warns');
-    like($said, qr/\[warn\] .*"$path" cannot be read by the workers' user "nob/,
-         'of the user');
+    like($said, qr/\[warn\]\ .*"$path"\ cannot\ be\ read\ by\ the\ workers'
+                   \ user\ "nobody",.*,\ set\ its\ mode\ to\ 0644$/mx,
+         'of the user, also where the error log is at "error"');
     is($second->outcome($second->get("/car/$file->{id}"), $file),
        '500 internal_error', 'its workers are closed');
     like(($n->grep_log(qr/"$path" cannot be used/))[0] // '',
@@ -601,6 +603,10 @@ SKIP: {
     chmod 0700, $second->dir;
     is($second->outcome($second->get("/car/$file->{id}"), $file),
        '500 internal_error', 'a folder that is closed');
+    ($code, $said) = $n->test_config;
+    is($code, 0, 'nginx -t warns of it');
+    like($said, qr/\[warn\] .*"$path" cannot.*, let that user enter its folder$/m,
+         'and says what to do');
     chmod 0755, $second->dir;
     is($second->outcome($second->get("/car/$file->{id}"), $file), '200 ok',
        'and open again');

@@ -328,6 +328,14 @@ ok(wait_for(20, sub { $t->read('logs/server.log')
     like($out, qr/\[warn\].*at level "debug": values of headers/,
          'there is a warning');
 
+    # Debian's nginx.conf has no level, which is "error"
+    ($exit, $out) = $t->test_config($config =~ s{(redact_args token;)}
+        {$1 error_log %%DIR%%/logs/debug.log debug;}r
+        =~ s{(%%GLOBALS%%)}{$1\nerror_log %%DIR%%/logs/errors.log error;}r);
+    is($exit, 0, 'the same with a main log at "error"');
+    like($out, qr/\[warn\].*at level "debug": values of headers/,
+         'the warning is seen as well');
+
     for my $bad ('a=b', 'a:b', 'x' x 65, '""') {
         my $text = $config =~ s/redact_args token;/redact_args token $bad;/r;
 
