@@ -2,7 +2,9 @@
  * mk_name: the identifiers that stand in records, requests and paths.
  *
  * They become path segments of the services' URIs, so what is let in here
- * cannot name another resource.  docs/FORMAT.md, "Identifiers".
+ * cannot name another resource of the service.  It may end in ".php" or the
+ * like: who compares whole URIs has to see to that.  docs/FORMAT.md,
+ * "Identifiers".
  */
 
 #ifndef MK_NAME_H

@@ -1,5 +1,6 @@
 /*
- * ngx_meshkit_question: what a service is sent, and nothing else.
+ * ngx_meshkit_question: what a service is sent, and nothing else; and that
+ * nobody but the service is sent it.
  */
 
 #include "ngx_meshkit_subrequest.h"
@@ -191,6 +192,69 @@ ngx_meshkit_question_put(ngx_meshkit_subrequest_t *s,
     {
         return NGX_ERROR;
     }
+
+    return NGX_OK;
+}
+
+
+/*
+ * nginx chooses the location by the whole URI, of which the capsule and the
+ * identity are a part: a regular expression such as "\.pl$", or a rewrite of
+ * the server's, could take a question away from the service, and its token
+ * with it.  So the URI is still the one that was asked for, and the location
+ * is one that clients cannot reach and that is named by the URI's beginning;
+ * a regular expression's name is its text.  What an answer redirects to is
+ * not asked at all.
+ *
+ * In front of the rewrite module, so that what the service's own location
+ * rewrites is not seen here; in a phase that subrequests run through.
+ */
+static ngx_int_t
+ngx_meshkit_question_check_location(ngx_http_request_t *sr)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+    ngx_meshkit_subrequest_t  *s;
+
+    s = ngx_meshkit_subrequest_get(sr);
+    if (s == NULL || sr != s->request) {
+        return NGX_DECLINED;
+    }
+
+    if (s->redirected) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(sr, ngx_http_core_module);
+
+    if (clcf->internal
+        && sr->uri.len == s->uri.len
+        && ngx_memcmp(sr->uri.data, s->uri.data, s->uri.len) == 0
+        && clcf->name.len <= s->uri.len
+        && ngx_memcmp(clcf->name.data, s->uri.data, clcf->name.len) == 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    s->unserved = 1;
+
+    return NGX_HTTP_NOT_FOUND;
+}
+
+
+ngx_int_t
+ngx_meshkit_question_init(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_meshkit_question_check_location;
 
     return NGX_OK;
 }

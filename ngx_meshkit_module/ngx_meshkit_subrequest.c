@@ -252,10 +252,16 @@ ngx_meshkit_subrequest_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     clcf = ngx_http_get_module_loc_conf(sr, ngx_http_core_module);
 
-    if (sr->upstream == NULL && !clcf->internal) {
+    if (sr->upstream == NULL && !clcf->internal && !s->redirected) {
+
+        /* the server's own "return", in front of all locations */
+
+        s->unserved = 1;
+    }
+
+    if (s->unserved) {
         ngx_log_error(NGX_LOG_ERR, c->log, 0,
                       "meshkit: no internal location serves \"%V\"", &s->uri);
-        s->unserved = 1;
         s->status = 0;
     }
 

@@ -76,7 +76,7 @@ struct ngx_meshkit_subrequest_s {
     unsigned               encoded:1;   /* a Content-Encoding */
     unsigned               overflow:1;  /* more than limit bytes */
     unsigned               mistyped:1;  /* another media type */
-    unsigned               unserved:1;  /* no internal location is there */
+    unsigned               unserved:1;  /* not the service's own location */
     unsigned               fresh:1;     /* a cached answer is none */
     unsigned               stale:1;     /* ... and this is one */
     unsigned               cached:1;    /* the answer is nginx's copy */
@@ -149,9 +149,13 @@ ngx_meshkit_subrequest_t *ngx_meshkit_subrequest_get(ngx_http_request_t *sr);
 /* lets nginx end it at its next chance; its bytes are dropped from now on */
 void ngx_meshkit_subrequest_stop(ngx_meshkit_subrequest_t *s);
 
-/* ngx_meshkit_question.c: gives a new subrequest what it is to be sent */
+/*
+ * ngx_meshkit_question.c: gives a new subrequest what it is to be sent; sees
+ * to it that only the service's own location passes it on
+ */
 ngx_int_t ngx_meshkit_question_put(ngx_meshkit_subrequest_t *s,
     const ngx_meshkit_question_t *q);
+ngx_int_t ngx_meshkit_question_init(ngx_conf_t *cf);
 
 /*
  * ngx_meshkit_cache.c: takes the answer, which is wrong, out of nginx's cache;

@@ -9,8 +9,10 @@
 
 
 /*
- * Both ids are of a kind that cannot name another resource (mk_name), and
- * stand here in nginx's decoded form: nginx escapes them on their way out.
+ * Both ids are of a kind that cannot name another resource of the service
+ * (mk_name), nor is the question another location's (ngx_meshkit_question).
+ * They stand here in nginx's decoded form: nginx escapes them on their way
+ * out.
  */
 ngx_int_t
 ngx_meshkit_vault_ask(ngx_meshkit_open_t *open)

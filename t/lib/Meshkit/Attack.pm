@@ -210,12 +210,12 @@ sub _gateway_locations {
 
     my $text = <<'EOT';
 location /secret/ { internal; alias %%DIR%%/html/; }
-location ~ ^/_good/ {
+location ^~ /_good/ {
     internal;
     rewrite ^/_good/\w+(/.*)$ $1 break;
     proxy_pass http://gw1;
 }
-location ~ ^/_vector/ {
+location ^~ /_vector/ {
     internal;
     rewrite ^/_vector/\w+(/.*)$ $1 break;
     proxy_pass http://127.0.0.1:%%PORT_vgateway%%;
@@ -237,7 +237,7 @@ EOT
     for my $how (sort keys %how) {
         for my $more (sort keys %more) {
             $text .= <<"EOT";
-location ~ ^/_bad/\\w+/$how$more/ {
+location ^~ /_bad/$how$more/ {
     internal;
     $more{$more}
     rewrite ^/_bad/\\w+/\\w+(/.*)\$ \$1 break;
@@ -275,11 +275,11 @@ EOT
     return <<"EOT";
 location /alone/$n/ {
     $open
-    meshkit_gateway /_bad/a$n/$way $form;
+    meshkit_gateway /_bad/$way/a$n $form;
 }
 location /behind/$n/ {
     $open
-    meshkit_gateway /_bad/b$n/$way $form;
+    meshkit_gateway /_bad/$way/b$n $form;
     meshkit_gateway /_good/$n $form;
 }
 EOT

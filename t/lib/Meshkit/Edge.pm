@@ -235,12 +235,24 @@ sub _fresh_text {
         }
     }
 
-    return $text . join '', map { <<"EOL" } 0 .. $self->{gateways} - 1;
-location ~ ^/_gw\\d+/$_/(?<rest>.*)\$ {
+    for my $set (1 .. $self->{fresh}) {
+        $text .= $self->_gateway_text($set, $_)
+            for 0 .. $self->{gateways} - 1;
+    }
+
+    return $text;
+}
+
+
+sub _gateway_text {
+    my ($self, $set, $n) = @_;
+
+    return <<"EOL";
+location ^~ /_gw$set/$n/ {
     internal;
-    proxy_pass http://gw$_/\$rest\$is_args\$args;
+    proxy_pass http://gw$n/;
     ${\ $self->text('gateway') }
-    ${\ $self->text("gateway$_") }
+    ${\ $self->text("gateway$n") }
 }
 EOL
 }
@@ -268,7 +280,7 @@ sub _server_text {
 
     $text .= $self->_fresh_text if $self->{fresh};
     $text .= <<"EOL";
-location /_meshkit/metadata/ {
+location ^~ /_meshkit/metadata/ {
     internal;
     proxy_pass http://metadata/;
     ${\ $self->text('metadata') }
@@ -280,14 +292,7 @@ location = /_meshkit/policy {
 }
 EOL
 
-    $text .= join '', map { <<"EOL" } 0 .. $self->{gateways} - 1;
-location /_gw/$_/ {
-    internal;
-    proxy_pass http://gw$_/;
-    ${\ $self->text('gateway') }
-    ${\ $self->text("gateway$_") }
-}
-EOL
+    $text .= $self->_gateway_text('', $_) for 0 .. $self->{gateways} - 1;
 
     return $text;
 }
