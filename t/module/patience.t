@@ -16,26 +16,28 @@ my $e = Meshkit::Edge->new(gateways => 4, fresh => 24, alone => 1, text => {
 location ~ ^/paced/(?<cap>.*)$ {
     meshkit_open $cap;
     meshkit_metadata /_meshkit/metadata;
-    meshkit_gateway /_paced/0 car;
-    meshkit_gateway /_paced/1 raw;
+    meshkit_gateway /_patient/0/paced car;
+    meshkit_gateway /_patient/1/paced raw;
     meshkit_deadline 60s;
 }
 location ~ ^/withheld/(?<cap>.*)$ {
     meshkit_open $cap;
     meshkit_metadata /_meshkit/metadata;
-    meshkit_gateway /_withheld/0 raw;
-    meshkit_gateway /_withheld/1 raw;
+    meshkit_gateway /_patient/0/withheld raw;
+    meshkit_gateway /_patient/1/withheld raw;
     meshkit_deadline 60s;
     meshkit_min_rate 1k;
 }
-location ~ ^/_(?:paced|withheld)/0/(?<rest>.*)$ {
+location ^~ /_patient/0/ {
     internal;
-    proxy_pass http://gw0/$rest$is_args$args;
+    rewrite ^/_patient/\d/\w+(/.*)$ $1 break;
+    proxy_pass http://gw0;
     proxy_read_timeout 120s;
 }
-location ~ ^/_(?:paced|withheld)/1/(?<rest>.*)$ {
+location ^~ /_patient/1/ {
     internal;
-    proxy_pass http://gw1/$rest$is_args$args;
+    rewrite ^/_patient/\d/\w+(/.*)$ $1 break;
+    proxy_pass http://gw1;
     proxy_read_timeout 120s;
 }
 EOT
