@@ -104,7 +104,9 @@ mk_dh_number(const mk_key_t *key, BIGNUM *d)
 /*
  * d * Q as (d + r) * Q - r * Q, for a random r: OpenSSL writes the number it
  * multiplies by into memory that it frees and does not wipe (ecp_nistz256.c,
- * p_str), and neither of these two is the key.
+ * p_str), and neither of these two is the key.  Both are left there, and
+ * their difference is: whoever reads all of the freed memory before it is
+ * used again has the key, who finds one of them has nothing.
  */
 static mk_status_t
 mk_dh_multiply(mk_dh_work_t *w)

@@ -236,6 +236,7 @@ ngx_meshkit_filter_grow(ngx_meshkit_subrequest_t *s, size_t n)
 
     p = ngx_palloc(s->pool, room);
     if (p == NULL) {
+        s->lost = 1;
         return NGX_ERROR;
     }
 

@@ -249,6 +249,9 @@ ngx_meshkit_handler(ngx_http_request_t *r)
 
     open = ngx_meshkit_handler_create(r);
     if (open == NULL) {
+
+        /* nothing was begun that an audit line could be about */
+
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -285,7 +285,7 @@ ngx_meshkit_subrequest_is_good(const ngx_meshkit_subrequest_t *s)
 {
     return s->header && s->status == NGX_HTTP_OK && s->complete
            && !s->overflow && !s->mistyped && !s->encoded && !s->redirected
-           && !s->unserved && !s->stale && !s->mismatch;
+           && !s->unserved && !s->stale && !s->mismatch && !s->lost;
 }
 
 
@@ -305,6 +305,7 @@ ngx_meshkit_subrequest_fault(const ngx_meshkit_subrequest_t *s)
            : s->status != NGX_HTTP_OK ? "the HTTP status is not 200"
            : s->stale ? "the answer comes from a cache: proxy_cache off there"
            : s->overflow ? "the answer is too large"
+           : s->lost ? "no memory for the answer"
            : "the answer is cut short or encoded";
 }
 
