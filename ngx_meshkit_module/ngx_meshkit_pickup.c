@@ -3,212 +3,23 @@
  */
 
 #include "ngx_meshkit_pickup.h"
-
-
-/* What of a file changes when its content does. */
-typedef struct {
-    dev_t            device;
-    ino_t            inode;
-    off_t            size;
-    struct timespec  modified;
-    struct timespec  changed;
-} ngx_meshkit_pickup_stamp_t;
-
-
-/* Why a file cannot be used. */
-typedef struct {
-    const char  *why;           /* static; NULL: it can */
-    ngx_err_t    err;           /* 0: it is what stands in it */
-} ngx_meshkit_pickup_fault_t;
-
-
-/* What one reading gave. */
-typedef struct {
-    mk_denylist_t               *list;      /* owned; NULL: see fault */
-    ngx_meshkit_pickup_stamp_t   stamp;     /* before it was read */
-    ngx_meshkit_pickup_fault_t   fault;
-    unsigned                     torn:1;    /* it changed meanwhile */
-} ngx_meshkit_pickup_reading_t;
+#include "ngx_meshkit_listfile.h"
 
 
 struct ngx_meshkit_pickup_s {
-    ngx_str_t                    file;      /* NUL closed */
-    mk_denylist_t               *list;      /* NULL: cannot be used */
-    mk_denylist_t               *rested;    /* the last one at rest, while
-                                               "list" is not */
-    ngx_meshkit_pickup_stamp_t   stamp;     /* of what was read */
-    ngx_msec_t                   seen;      /* when that was first seen */
-    time_t                       loaded;
-    time_t                       tried;
-    ngx_meshkit_pickup_fault_t   fault;
-    ngx_event_t                  look;      /* in a worker */
-    unsigned                     moving:1;  /* "list" was not at rest */
+    ngx_str_t                      file;    /* NUL closed */
+    mk_denylist_t                 *list;    /* NULL: cannot be used */
+    mk_denylist_t                 *rested;  /* the last one that was at rest,
+                                               while "list" is not; NULL: this
+                                               process knows of none */
+    ngx_meshkit_listfile_stamp_t   stamp;   /* of what was read */
+    ngx_msec_t                     seen;    /* when that was first seen */
+    time_t                         loaded;
+    time_t                         tried;
+    ngx_meshkit_listfile_fault_t   fault;
+    ngx_event_t                    look;    /* in a worker */
+    unsigned                       moving:1;    /* "list" was not at rest */
 };
-
-
-/* --- the file ------------------------------------------------------------- */
-
-
-static void
-ngx_meshkit_pickup_stamp(const ngx_file_info_t *fi,
-    ngx_meshkit_pickup_stamp_t *stamp)
-{
-    /* compared as a whole, its padding too */
-
-    ngx_memzero(stamp, sizeof(ngx_meshkit_pickup_stamp_t));
-
-    stamp->device = fi->st_dev;
-    stamp->inode = fi->st_ino;
-    stamp->size = fi->st_size;
-    stamp->modified = fi->st_mtim;
-    stamp->changed = fi->st_ctim;
-}
-
-
-static ngx_uint_t
-ngx_meshkit_pickup_is_same(const ngx_meshkit_pickup_stamp_t *a,
-    const ngx_meshkit_pickup_stamp_t *b)
-{
-    return ngx_memcmp(a, b, sizeof(ngx_meshkit_pickup_stamp_t)) == 0;
-}
-
-
-static void
-ngx_meshkit_pickup_fail(ngx_meshkit_pickup_fault_t *fault, ngx_err_t err,
-    const char *why)
-{
-    fault->err = err;
-    fault->why = why;
-
-    if (why == NULL) {
-        fault->why = err == NGX_ENOENT
-                     ? "it is not there, and an empty one would deny nothing"
-                     : "it cannot be read";
-    }
-}
-
-
-/* The bytes of a file, owned; NULL and the fault. */
-static u_char *
-ngx_meshkit_pickup_text(ngx_fd_t fd, size_t size, size_t *len,
-    ngx_meshkit_pickup_fault_t *fault)
-{
-    u_char   *text;
-    ssize_t   n;
-
-    text = ngx_alloc(size + 1, ngx_cycle->log);
-    if (text == NULL) {
-        ngx_meshkit_pickup_fail(fault, NGX_ENOMEM, NULL);
-        return NULL;
-    }
-
-    for (*len = 0; *len < size; *len += n) {
-
-        n = pread(fd, text + *len, size - *len, *len);
-
-        if (n == -1) {
-            ngx_meshkit_pickup_fail(fault, ngx_errno, NULL);
-            ngx_free(text);
-            return NULL;
-        }
-
-        if (n == 0) {
-            break;
-        }
-    }
-
-    return text;
-}
-
-
-static void
-ngx_meshkit_pickup_read_fd(ngx_fd_t fd, ngx_meshkit_pickup_reading_t *reading)
-{
-    size_t            len;
-    u_char           *text;
-    const char       *why;
-    mk_status_t       status;
-    ngx_file_info_t   fi;
-
-    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
-        ngx_meshkit_pickup_fail(&reading->fault, ngx_errno, NULL);
-        return;
-    }
-
-    ngx_meshkit_pickup_stamp(&fi, &reading->stamp);
-
-    if (!ngx_is_file(&fi)) {
-        ngx_meshkit_pickup_fail(&reading->fault, 0, "it is no regular file");
-        return;
-    }
-
-    if (ngx_file_size(&fi) > MK_DENYLIST_TEXT_MAX) {
-        ngx_meshkit_pickup_fail(&reading->fault, 0, "it is too large");
-        return;
-    }
-
-    text = ngx_meshkit_pickup_text(fd, (size_t) ngx_file_size(&fi), &len,
-                                   &reading->fault);
-    if (text == NULL) {
-        return;
-    }
-
-    status = mk_denylist_parse(ngx_meshkit_bytes_of(text, len),
-                               &reading->list, &why);
-    ngx_free(text);
-
-    if (status != MK_OK) {
-        ngx_meshkit_pickup_fail(&reading->fault,
-                                status == MK_INTERNAL_ERROR ? NGX_ENOMEM : 0,
-                                why);
-    }
-}
-
-
-static void
-ngx_meshkit_pickup_read(const ngx_str_t *file,
-    ngx_meshkit_pickup_reading_t *reading)
-{
-    ngx_fd_t                     fd;
-    ngx_uint_t                   i;
-    ngx_file_info_t              fi;
-    ngx_meshkit_pickup_stamp_t   after;
-
-    ngx_memzero(reading, sizeof(ngx_meshkit_pickup_reading_t));
-
-    /* of a FIFO there is nothing to wait for */
-
-    fd = open((char *) file->data, O_RDONLY|O_CLOEXEC|O_NONBLOCK);
-    if (fd == NGX_INVALID_FILE) {
-        ngx_meshkit_pickup_fail(&reading->fault, ngx_errno, NULL);
-        return;
-    }
-
-    for (i = 0; i < NGX_MESHKIT_PICKUP_TRIES; i++) {
-
-        mk_denylist_free(reading->list);
-        reading->list = NULL;
-
-        ngx_meshkit_pickup_read_fd(fd, reading);
-        if (reading->list == NULL) {
-            break;
-        }
-
-        reading->torn = 1;
-
-        if (ngx_fd_info(fd, &fi) != NGX_FILE_ERROR) {
-            ngx_meshkit_pickup_stamp(&fi, &after);
-            reading->torn = !ngx_meshkit_pickup_is_same(&reading->stamp,
-                                                        &after);
-        }
-
-        if (!reading->torn) {
-            break;
-        }
-    }
-
-    (void) close(fd);
-}
 
 
 /* --- what is in force ----------------------------------------------------- */
@@ -233,6 +44,26 @@ ngx_meshkit_pickup_is_at_rest(const ngx_meshkit_pickup_t *pickup)
 
     return (ngx_msec_int_t) (ngx_current_msec - pickup->seen)
            >= NGX_MESHKIT_PICKUP_REST;
+}
+
+
+/* What is in force: half a list is none, if no whole one stands by it. */
+static const mk_denylist_t *
+ngx_meshkit_pickup_list(const ngx_meshkit_pickup_t *pickup)
+{
+    return pickup->moving && pickup->rested == NULL ? NULL : pickup->list;
+}
+
+
+/* The state of the file is this one; since when is known. */
+static void
+ngx_meshkit_pickup_mark(ngx_meshkit_pickup_t *pickup,
+    const ngx_meshkit_listfile_stamp_t *stamp)
+{
+    if (!ngx_meshkit_listfile_is_same(stamp, &pickup->stamp)) {
+        pickup->stamp = *stamp;
+        pickup->seen = ngx_current_msec;
+    }
 }
 
 
@@ -279,7 +110,7 @@ ngx_meshkit_pickup_report_bad(const ngx_meshkit_pickup_t *pickup,
  */
 static void
 ngx_meshkit_pickup_replace(ngx_meshkit_pickup_t *pickup,
-    const ngx_meshkit_pickup_reading_t *reading)
+    const ngx_meshkit_listfile_reading_t *reading)
 {
     if (pickup->moving) {
         mk_denylist_free(pickup->list);
@@ -290,7 +121,6 @@ ngx_meshkit_pickup_replace(ngx_meshkit_pickup_t *pickup,
 
     pickup->list = reading->list;
     pickup->loaded = ngx_time();
-    pickup->fault.why = NULL;
     pickup->moving = reading->torn || !ngx_meshkit_pickup_is_at_rest(pickup);
 
     if (!pickup->moving) {
@@ -303,8 +133,8 @@ ngx_meshkit_pickup_replace(ngx_meshkit_pickup_t *pickup,
 
 
 static void
-ngx_meshkit_pickup_close(ngx_meshkit_pickup_t *pickup,
-    const ngx_meshkit_pickup_fault_t *fault)
+ngx_meshkit_pickup_report_closed(ngx_meshkit_pickup_t *pickup,
+    const ngx_meshkit_listfile_fault_t *fault)
 {
     if (pickup->fault.why != fault->why || pickup->fault.err != fault->err) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, fault->err,
@@ -312,6 +142,16 @@ ngx_meshkit_pickup_close(ngx_meshkit_pickup_t *pickup,
                       "whatever it is set for is refused",
                       &pickup->file, fault->why);
     }
+
+    pickup->fault = *fault;
+}
+
+
+static void
+ngx_meshkit_pickup_close(ngx_meshkit_pickup_t *pickup,
+    const ngx_meshkit_listfile_fault_t *fault)
+{
+    ngx_meshkit_pickup_report_closed(pickup, fault);
 
     if (pickup->moving) {
         mk_denylist_free(pickup->list);
@@ -325,7 +165,6 @@ ngx_meshkit_pickup_close(ngx_meshkit_pickup_t *pickup,
 
     pickup->list = NULL;
     pickup->moving = 0;
-    pickup->fault = *fault;
 }
 
 
@@ -346,29 +185,33 @@ ngx_meshkit_pickup_is_known(const ngx_meshkit_pickup_t *pickup,
 static void
 ngx_meshkit_pickup_load(ngx_meshkit_pickup_t *pickup)
 {
-    ngx_uint_t                     known;
-    ngx_meshkit_pickup_reading_t   reading;
+    ngx_uint_t                       known;
+    ngx_meshkit_listfile_fault_t     fault;
+    ngx_meshkit_listfile_reading_t   reading;
 
     pickup->tried = ngx_time();
 
-    ngx_meshkit_pickup_read(&pickup->file, &reading);
+    ngx_meshkit_listfile_read(&pickup->file, &reading);
 
     if (reading.list == NULL) {
         ngx_meshkit_pickup_close(pickup, &reading.fault);
         return;
     }
 
-    known = 0;
+    known = ngx_meshkit_listfile_is_same(&reading.stamp, &pickup->stamp)
+            && ngx_meshkit_pickup_list(pickup) != NULL
+            && ngx_meshkit_pickup_is_known(pickup, reading.list);
 
-    if (ngx_meshkit_pickup_is_same(&reading.stamp, &pickup->stamp)) {
-        known = ngx_meshkit_pickup_is_known(pickup, reading.list);
+    ngx_meshkit_pickup_mark(pickup, &reading.stamp);
+    ngx_meshkit_pickup_replace(pickup, &reading);
 
-    } else {
-        pickup->stamp = reading.stamp;
-        pickup->seen = ngx_current_msec;
+    if (ngx_meshkit_pickup_list(pickup) == NULL) {
+        ngx_meshkit_listfile_fail(&fault, 0, "it is being written");
+        ngx_meshkit_pickup_report_closed(pickup, &fault);
+        return;
     }
 
-    ngx_meshkit_pickup_replace(pickup, &reading);
+    pickup->fault.why = NULL;
 
     if (!known) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
@@ -385,18 +228,18 @@ ngx_meshkit_pickup_now(ngx_meshkit_pickup_t *pickup)
 {
     ngx_uint_t                   stays;
     ngx_file_info_t              fi;
-    ngx_meshkit_pickup_fault_t   fault;
-    ngx_meshkit_pickup_stamp_t   stamp;
+    ngx_meshkit_listfile_fault_t   fault;
+    ngx_meshkit_listfile_stamp_t   stamp;
 
     if (ngx_file_info(pickup->file.data, &fi) == NGX_FILE_ERROR) {
-        ngx_meshkit_pickup_fail(&fault, ngx_errno, NULL);
+        ngx_meshkit_listfile_fail(&fault, ngx_errno, NULL);
         ngx_meshkit_pickup_close(pickup, &fault);
-        ngx_memzero(&pickup->stamp, sizeof(ngx_meshkit_pickup_stamp_t));
+        ngx_memzero(&pickup->stamp, sizeof(ngx_meshkit_listfile_stamp_t));
 
         return NULL;
     }
 
-    ngx_meshkit_pickup_stamp(&fi, &stamp);
+    ngx_meshkit_listfile_stamp(&fi, &stamp);
 
     if (pickup->list != NULL) {
         stays = !pickup->moving || !ngx_meshkit_pickup_is_at_rest(pickup);
@@ -408,8 +251,8 @@ ngx_meshkit_pickup_now(ngx_meshkit_pickup_t *pickup)
         stays = pickup->fault.err == 0 || pickup->tried == ngx_time();
     }
 
-    if (stays && ngx_meshkit_pickup_is_same(&stamp, &pickup->stamp)) {
-        return pickup->list;
+    if (stays && ngx_meshkit_listfile_is_same(&stamp, &pickup->stamp)) {
+        return ngx_meshkit_pickup_list(pickup);
     }
 
     ngx_meshkit_pickup_load(pickup);
@@ -418,7 +261,7 @@ ngx_meshkit_pickup_now(ngx_meshkit_pickup_t *pickup)
         pickup->stamp = stamp;
     }
 
-    return pickup->list;
+    return ngx_meshkit_pickup_list(pickup);
 }
 
 
@@ -436,23 +279,21 @@ ngx_meshkit_pickup_look(ngx_event_t *ev)
 }
 
 
+/*
+ * The master's list is that of the configuration, which may be long ago.  If
+ * the file is another one by now, nobody here knows what it was like in
+ * between, so that list is no measure of one that is being written.
+ */
 void
 ngx_meshkit_pickup_start(ngx_meshkit_pickup_t *pickup)
 {
-    ngx_fd_t                     fd;
-    ngx_meshkit_pickup_fault_t   fault;
+    if (!ngx_meshkit_listfile_is_still(&pickup->file, &pickup->stamp)) {
+        mk_denylist_free(pickup->list);
+        pickup->list = NULL;
 
-    fd = open((char *) pickup->file.data, O_RDONLY|O_CLOEXEC|O_NONBLOCK);
+        ngx_memzero(&pickup->stamp, sizeof(ngx_meshkit_listfile_stamp_t));
 
-    if (fd == NGX_INVALID_FILE) {
-
-        /* better now than on the day when an entry is added */
-
-        ngx_meshkit_pickup_fail(&fault, ngx_errno, NULL);
-        ngx_meshkit_pickup_close(pickup, &fault);
-
-    } else {
-        (void) close(fd);
+        (void) ngx_meshkit_pickup_now(pickup);
     }
 
     pickup->look.handler = ngx_meshkit_pickup_look;
@@ -468,17 +309,20 @@ void
 ngx_meshkit_pickup_state(const ngx_meshkit_pickup_t *pickup,
     ngx_meshkit_pickup_state_t *state)
 {
+    const mk_denylist_t      *list;
     const mk_denylist_bad_t  *bad;
+
+    list = ngx_meshkit_pickup_list(pickup);
 
     ngx_memzero(state, sizeof(ngx_meshkit_pickup_state_t));
 
     state->file = pickup->file;
     state->loaded = pickup->loaded;
 
-    if (pickup->list != NULL) {
+    if (list != NULL) {
         state->usable = 1;
-        state->entries = mk_denylist_entries(pickup->list);
-        state->bad = mk_denylist_bad(pickup->list, &bad);
+        state->entries = mk_denylist_entries(list);
+        state->bad = mk_denylist_bad(list, &bad);
     }
 }
 
@@ -526,6 +370,62 @@ ngx_meshkit_pickup_create(ngx_conf_t *cf, const ngx_str_t *file)
 }
 
 
+/*
+ * A list at rest: there is no other one yet that could stand by half a list.
+ * The master may wait.  A process that only sends a signal opens nothing and
+ * does not; "nginx -s stop" must not depend on who writes a file.
+ */
+static void
+ngx_meshkit_pickup_await(ngx_meshkit_pickup_t *pickup,
+    ngx_meshkit_listfile_reading_t *reading)
+{
+    ngx_msec_t                     start;
+    ngx_file_info_t                fi;
+    ngx_meshkit_listfile_stamp_t   stamp;
+
+    ngx_time_update();
+    start = ngx_current_msec;
+
+    for ( ;; ) {
+
+        ngx_memzero(&stamp, sizeof(ngx_meshkit_listfile_stamp_t));
+
+        if (ngx_file_info(pickup->file.data, &fi) != NGX_FILE_ERROR) {
+            ngx_meshkit_listfile_stamp(&fi, &stamp);
+        }
+
+        ngx_meshkit_pickup_mark(pickup, &stamp);
+
+        if (ngx_meshkit_pickup_is_at_rest(pickup)
+            || ngx_process == NGX_PROCESS_SIGNALLER)
+        {
+            ngx_meshkit_listfile_read(&pickup->file, reading);
+
+            if (reading->list == NULL
+                || ngx_process == NGX_PROCESS_SIGNALLER
+                || (!reading->torn
+                    && ngx_meshkit_listfile_is_same(&reading->stamp,
+                                                    &pickup->stamp)))
+            {
+                return;
+            }
+
+            mk_denylist_free(reading->list);
+        }
+
+        if (ngx_current_msec - start >= NGX_MESHKIT_PICKUP_WAIT) {
+            break;
+        }
+
+        ngx_msleep(NGX_MESHKIT_PICKUP_POLL);
+        ngx_time_update();
+    }
+
+    reading->list = NULL;
+    ngx_meshkit_listfile_fail(&reading->fault, 0, "it is being written");
+}
+
+
 ngx_int_t
 ngx_meshkit_pickup_add(ngx_conf_t *cf, const ngx_str_t *file,
     ngx_meshkit_pickup_t **list)
@@ -533,7 +433,7 @@ ngx_meshkit_pickup_add(ngx_conf_t *cf, const ngx_str_t *file,
     ngx_uint_t                      i;
     ngx_meshkit_pickup_t          **lists, *pickup;
     ngx_meshkit_main_conf_t        *mmcf;
-    ngx_meshkit_pickup_reading_t    reading;
+    ngx_meshkit_listfile_reading_t    reading;
 
     mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_meshkit_module);
     lists = mmcf->denylists.elts;
@@ -552,7 +452,7 @@ ngx_meshkit_pickup_add(ngx_conf_t *cf, const ngx_str_t *file,
         return NGX_ERROR;
     }
 
-    ngx_meshkit_pickup_read(file, &reading);
+    ngx_meshkit_pickup_await(pickup, &reading);
 
     if (reading.list == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, reading.fault.err,
@@ -561,8 +461,6 @@ ngx_meshkit_pickup_add(ngx_conf_t *cf, const ngx_str_t *file,
         return NGX_ERROR;
     }
 
-    pickup->stamp = reading.stamp;
-    pickup->seen = ngx_current_msec;
     ngx_meshkit_pickup_replace(pickup, &reading);
     ngx_meshkit_pickup_report_bad(pickup, cf);
 

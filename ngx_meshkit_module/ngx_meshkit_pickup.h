@@ -14,6 +14,11 @@
  * second it is read once more, and the old list goes.  An entry is in force
  * immediately, and gone a second or two later.  The second reading also finds
  * what was written within the resolution of the file's times.
+ *
+ * Where no list was at rest before, half a list is none.  The master waits
+ * until the file is at rest, and refuses the configuration if that does not
+ * happen.  A worker that finds another file than the master read (it was
+ * started anew, long after) has no list until the file is at rest.
  */
 
 #ifndef NGX_MESHKIT_PICKUP_H
@@ -25,11 +30,12 @@
 /* how long a file must not change to be taken for whole, in milliseconds */
 #define NGX_MESHKIT_PICKUP_REST   1000
 
+/* how long the master waits for that, and how often it looks meanwhile */
+#define NGX_MESHKIT_PICKUP_WAIT   3000
+#define NGX_MESHKIT_PICKUP_POLL   50
+
 /* how often it is looked at in any case, in milliseconds */
 #define NGX_MESHKIT_PICKUP_LOOK   1000
-
-/* how often a file is read that changes while it is read */
-#define NGX_MESHKIT_PICKUP_TRIES  3
 
 
 /* What can be said of a list; borrowed while the configuration lives. */
@@ -44,8 +50,9 @@ typedef struct {
 
 /*
  * At configuration time: *list is that of the file, one however often it is
- * named.  NGX_ERROR, with file, line and reason logged, if it cannot be used;
- * lines that deny nothing are warned of.
+ * named.  NGX_ERROR, with file, line and reason logged, if it cannot be used
+ * or does not come to rest within NGX_MESHKIT_PICKUP_WAIT; lines that deny
+ * nothing are warned of.
  */
 ngx_int_t ngx_meshkit_pickup_add(ngx_conf_t *cf, const ngx_str_t *file,
     ngx_meshkit_pickup_t **list);

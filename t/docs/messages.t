@@ -9,7 +9,9 @@ use Test::More;
 use lib 't/docs/lib';
 use Docs qw(text sections directives);
 use Meshkit::Nginx;
+use Meshkit::Process qw(spawn end_process wait_for);
 use Meshkit::Vectors qw(keys_into);
+use Time::HiRes qw(sleep);
 
 my $manual = text('docs/DIRECTIVES.md');
 my $sections = sections($manual, 2);
@@ -179,6 +181,25 @@ my @mistakes = (
 );
 
 my %made;
+
+# A file that somebody writes without a pause is tried until that was so.
+{
+    my $message = 'cannot be used: it is being written';
+    my $pid = spawn('writer', sub {
+        while () {
+            $t->write('denylist.moving', '#' x (1 + int rand 1000));
+            sleep 0.02;
+        }
+    });
+
+    wait_for(20, sub { -e $t->dir . '/denylist.moving' }) or die;
+    ok(wait_for(60, sub {
+        my ($code, $output) = said('meshkit_denylist denylist.moving;');
+        return $code == 1 && $output =~ /\[emerg\] .*$message in \S+:\d+/;
+    }), "meshkit_denylist: $message");
+    end_process($pid);
+    $made{"meshkit_denylist\n$message"} = 1;
+}
 
 for my $mistake (@mistakes) {
     my ($directive, $text, $less, $level, $message, $from, $to) = @$mistake;
