@@ -16,7 +16,7 @@
 int mk_mask_is(const uint8_t *value, size_t len);
 
 /*
- * Overwrites the value, unless it has that shape.  Without memory for the
+ * Overwrites the value, also one of that shape.  Without memory for the
  * token_ref there are asterisks only.
  */
 void mk_mask_put(const mk_secret_t *key, uint8_t *value, size_t len);

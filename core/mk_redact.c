@@ -4,23 +4,16 @@
 
 #include "mk_mask.h"
 #include "mk_redact.h"
+#include "mk_scheme.h"
 
 #include <string.h>
 
 
-/* "%25253D" is "=" three levels deep; a deeper one is not decoded */
-#define MK_REDACT_LEVELS  3
-
 /* a JWS is not shorter than that, unless the line ends in it */
-#define MK_REDACT_JWS     16
+#define MK_REDACT_JWS      16
 
-
-/* One character as a URL's reader sees it. */
-typedef struct {
-    uint8_t  c;
-    size_t   len;       /* bytes that it takes */
-    size_t   level;     /* 0: stands for itself */
-} mk_redact_unit_t;
+/* the longest address of a client, and more */
+#define MK_REDACT_ADDRESS  64
 
 
 /* The text, where it is looked at, and what is found there. */
@@ -77,125 +70,44 @@ mk_redact_skip_spaces(const mk_redact_scan_t *s, size_t pos)
 }
 
 
-static int
-mk_redact_hex(uint8_t c)
-{
-    c = mk_redact_lower(c);
-
-    return c >= '0' && c <= '9' ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : -1;
-}
-
-
 /* pos is inside of the text */
-static mk_redact_unit_t
+static mk_percent_t
 mk_redact_read(const mk_redact_scan_t *s, size_t pos)
 {
-    int               high, low;
-    size_t            p, level;
-    mk_redact_unit_t  unit;
+    mk_bytes_t  text;
 
-    unit.c = s->text[pos];
-    unit.len = 1;
-    unit.level = 0;
+    text.data = s->text;
+    text.len = s->len;
 
-    if (unit.c != '%') {
-        return unit;
-    }
-
-    p = pos + 1;
-
-    for (level = 1; level <= MK_REDACT_LEVELS; level++) {
-
-        if (s->len - p < 2) {
-            break;
-        }
-
-        high = mk_redact_hex(s->text[p]);
-        low = mk_redact_hex(s->text[p + 1]);
-
-        if (high < 0 || low < 0) {
-            break;
-        }
-
-        unit.c = (uint8_t) (high << 4 | low);
-        unit.len = p + 2 - pos;
-        unit.level = level;
-
-        if (unit.c != '%') {
-            break;
-        }
-
-        p += 2;
-    }
-
-    return unit;
+    return mk_percent_read(text, pos);
 }
 
 
 /* --- values --------------------------------------------------------------- */
 
 
-/*
- * "Bearer", "Basic" and the spaces behind it at pos: how many bytes these
- * are, 0: neither.
- */
+/* "Bearer", "Basic" and the spaces behind it at pos: how many bytes, or 0 */
 static size_t
 mk_redact_scheme(const mk_redact_scan_t *s, size_t pos)
 {
-    size_t            i, n, start;
-    mk_redact_unit_t  unit;
+    mk_bytes_t  text;
 
-    static const char *const  schemes[] = { "bearer", "basic" };
+    text.data = s->text;
+    text.len = s->len;
 
-    start = pos;
-
-    for (i = 0; i < 2; i++) {
-        pos = start;
-
-        for (n = 0; schemes[i][n] != '\0' && pos < s->len; n++) {
-            unit = mk_redact_read(s, pos);
-
-            if (mk_redact_lower(unit.c) != (uint8_t) schemes[i][n]) {
-                break;
-            }
-
-            pos += unit.len;
-        }
-
-        if (schemes[i][n] != '\0') {
-            continue;
-        }
-
-        for (n = 0; pos < s->len; n++) {
-            unit = mk_redact_read(s, pos);
-
-            if (unit.c != ' ' && unit.c != '\t' && unit.c != '+') {
-                break;
-            }
-
-            pos += unit.len;
-        }
-
-        return n > 0 ? pos - start : 0;
-    }
-
-    return 0;
+    return mk_scheme_at(text, pos);
 }
 
 
 void
 mk_redact_value(const mk_secret_t *key, uint8_t *value, size_t len)
 {
-    size_t            n;
-    mk_redact_scan_t  s;
+    size_t      n;
+    mk_bytes_t  text;
 
-    memset(&s, 0, sizeof(s));
-    s.text = value;
-    s.len = len;
-    n = mk_redact_scheme(&s, 0);
-
+    text.data = value;
+    text.len = len;
+    n = mk_scheme_at(text, 0);
 
     mk_mask_put(key, value + n, len - n);
 }
@@ -219,11 +131,29 @@ mk_redact_is_close(const mk_redact_scan_t *s, size_t pos)
 }
 
 
+/* of a request line that nginx does not understand: all but its version */
+static size_t
+mk_redact_line_end(const mk_redact_scan_t *s, size_t pos)
+{
+    size_t  end, p;
+
+    for (end = pos; !mk_redact_is_line_end(s, end); end++) { /* void */ }
+
+    for (p = end; p >= pos + 6; p--) {
+        if (memcmp(s->text + p - 6, " HTTP/", 6) == 0) {
+            return p - 6;
+        }
+    }
+
+    return end;
+}
+
+
 /* where the value ends whose "=" stood so many levels deep */
 static size_t
 mk_redact_arg_end(const mk_redact_scan_t *s, size_t pos, size_t level)
 {
-    mk_redact_unit_t  unit;
+    mk_percent_t  unit;
 
     while (pos < s->len) {
         unit = mk_redact_read(s, pos);
@@ -244,10 +174,10 @@ mk_redact_arg_end(const mk_redact_scan_t *s, size_t pos, size_t level)
 
 
 static int
-mk_redact_arg(mk_redact_scan_t *s, mk_bytes_t name)
+mk_redact_arg(const mk_redact_t *rules, mk_redact_scan_t *s, mk_bytes_t name)
 {
-    size_t            i, pos;
-    mk_redact_unit_t  unit;
+    size_t        i, pos;
+    mk_percent_t  unit;
 
     pos = s->pos;
 
@@ -272,28 +202,63 @@ mk_redact_arg(mk_redact_scan_t *s, mk_bytes_t name)
     }
 
     s->start = pos;
-    s->end = mk_redact_arg_end(s, pos, unit.level);
+    s->end = rules->unparsed ? mk_redact_line_end(s, pos)
+                             : mk_redact_arg_end(s, pos, unit.level);
 
     return 1;
 }
 
 
+/* what nginx writes behind a message: ", client: 192.0.2.1, server: " */
+static int
+mk_redact_is_suffix(const mk_redact_scan_t *s, size_t pos)
+{
+    size_t   start;
+    uint8_t  c;
+
+    static const char  client[] = ", client: ";
+    static const char  server[] = ", server: ";
+
+    if (s->len - pos < sizeof(client) - 1
+        || memcmp(s->text + pos, client, sizeof(client) - 1) != 0)
+    {
+        return 0;
+    }
+
+    pos += sizeof(client) - 1;
+    start = pos;
+
+    if (s->len - pos > 5 && memcmp(s->text + pos, "unix:", 5) == 0) {
+        pos += 5;
+    }
+
+    for ( /* void */ ; pos < s->len && pos - start < MK_REDACT_ADDRESS; pos++) {
+        c = mk_redact_lower(s->text[pos]);
+
+        if (c != '.' && c != ':' && (c < '0' || c > '9')
+            && (c < 'a' || c > 'f'))
+        {
+            break;
+        }
+    }
+
+    return pos > start && s->len - pos >= sizeof(server) - 1
+           && memcmp(s->text + pos, server, sizeof(server) - 1) == 0;
+}
+
+
 /* the value goes to the line's end, or to what nginx writes behind it */
 static size_t
-mk_redact_header_end(const mk_redact_scan_t *s, size_t pos)
+mk_redact_header_end(const mk_redact_t *rules, const mk_redact_scan_t *s,
+    size_t pos)
 {
     size_t  end, p;
 
-    static const char  suffix[] = ", client: ";
-
     for (end = pos; !mk_redact_is_line_end(s, end); end++) { /* void */ }
 
-    for (p = end; p >= pos + sizeof(suffix) - 1; p--) {
-        if (memcmp(s->text + p - (sizeof(suffix) - 1), suffix,
-                   sizeof(suffix) - 1)
-            == 0)
-        {
-            end = p - (sizeof(suffix) - 1);
+    for (p = end; p > pos && !rules->bare; p--) {
+        if (mk_redact_is_suffix(s, p - 1)) {
+            end = p - 1;
             break;
         }
     }
@@ -303,7 +268,8 @@ mk_redact_header_end(const mk_redact_scan_t *s, size_t pos)
 
 
 static int
-mk_redact_header(mk_redact_scan_t *s, mk_bytes_t name)
+mk_redact_header(const mk_redact_t *rules, mk_redact_scan_t *s,
+    mk_bytes_t name)
 {
     size_t   i, pos;
     uint8_t  c, want;
@@ -333,7 +299,7 @@ mk_redact_header(mk_redact_scan_t *s, mk_bytes_t name)
 
     pos = mk_redact_skip_spaces(s, pos + 1);
 
-    s->end = mk_redact_header_end(s, pos);
+    s->end = mk_redact_header_end(rules, s, pos);
     s->start = pos + mk_redact_scheme(s, pos);
 
     return s->start <= s->end;
@@ -363,8 +329,8 @@ mk_redact_is_word(const mk_redact_scan_t *s, size_t pos, size_t end,
 static int
 mk_redact_credentials(mk_redact_scan_t *s)
 {
-    size_t            n;
-    mk_redact_unit_t  unit;
+    size_t        n;
+    mk_percent_t  unit;
 
     if (mk_redact_is_alnum(s->prev)) {
         return 0;
@@ -395,28 +361,35 @@ mk_redact_credentials(mk_redact_scan_t *s)
 }
 
 
-/* a JSON object in base64url begins with one of these */
+/* how a JSON object begins in base64url, and with white space in front */
 static int
-mk_redact_is_object(const uint8_t begin[3])
+mk_redact_begins(const uint8_t begin[3], const char *kinds)
 {
-    return memcmp(begin, "eyJ", 3) == 0 || memcmp(begin, "eyA", 3) == 0
-           || memcmp(begin, "ewo", 3) == 0 || memcmp(begin, "ew0", 3) == 0
-           || memcmp(begin, "ewk", 3) == 0;
+    for ( /* void */ ; *kinds != '\0'; kinds += 3) {
+        if (memcmp(begin, kinds, 3) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
 static int
 mk_redact_jws(mk_redact_scan_t *s)
 {
-    size_t            n, pos;
-    uint8_t           begin[3];
-    mk_redact_unit_t  unit;
+    int           spaced;
+    size_t        n, pos, dots;
+    uint8_t       begin[3];
+    mk_percent_t  unit;
 
     if (mk_redact_is_alnum(s->prev)) {
         return 0;
     }
 
     n = 0;
+    dots = 0;
+    spaced = 0;
     s->start = s->pos;
     s->end = s->pos;
 
@@ -433,13 +406,23 @@ mk_redact_jws(mk_redact_scan_t *s)
 
         n++;
 
-        if (n == 3 && !mk_redact_is_object(begin)) {
-            return 0;
+        if (n == 3 && !mk_redact_begins(begin, "eyJeyAewoew0ewk")) {
+            spaced = mk_redact_begins(begin, "IHsCnsDXsCXs");
+
+            if (!spaced) {
+                return 0;
+            }
         }
+
+        dots += unit.c == '.';
 
         if (unit.c != '.') {
             s->end = pos + unit.len;    /* the dots behind it are nginx's */
         }
+    }
+
+    if (spaced) {
+        return n >= MK_REDACT_JWS && dots > 0;      /* an id may begin so */
     }
 
     return n >= MK_REDACT_JWS || (n >= 3 && mk_redact_is_line_end(s, pos));
@@ -447,58 +430,61 @@ mk_redact_jws(mk_redact_scan_t *s)
 
 
 static int
-mk_redact_secret(mk_redact_scan_t *s, mk_bytes_t secret)
+mk_redact_secret(const mk_redact_t *rules, mk_redact_scan_t *s)
 {
-    size_t            n, pos;
-    mk_redact_unit_t  unit;
+    mk_bytes_t  text;
 
-    if (secret.len < MK_REDACT_SHORTEST) {
-        return 0;
-    }
-
-    pos = s->pos;
-
-    for (n = 0; n < secret.len && pos < s->len; n++) {
-        unit = mk_redact_read(s, pos);
-
-        if (unit.c != secret.data[n]) {
-
-            /* as written, where it looks like an escape */
-
-            if (s->text[pos] != secret.data[n]) {
-                break;
-            }
-
-            unit.len = 1;
-        }
-
-        pos += unit.len;
-    }
+    text.data = s->text;
+    text.len = s->len;
 
     s->start = s->pos;
-    s->end = pos;
+    s->end = s->pos + mk_needles_at(rules->secrets, rules->nsecrets, text,
+                                    s->pos);
 
-    return n == secret.len || n >= MK_REDACT_PREFIX
-           || (n >= MK_REDACT_SHORTEST && mk_redact_is_line_end(s, pos));
+    return s->end > s->start;
+}
+
+
+/* the password of "://name:password@" (RFC 3986, section 3.2.1) */
+static int
+mk_redact_userinfo(mk_redact_scan_t *s)
+{
+    size_t        n, pos;
+    mk_percent_t  unit;
+
+    s->start = 0;
+    s->end = 0;
+
+    for (n = 0, pos = s->pos; pos < s->len; n++, pos += unit.len) {
+        unit = mk_redact_read(s, pos);
+
+        if (n < 3) {
+            if (unit.c != (uint8_t) "://"[n]) {
+                return 0;
+            }
+
+            continue;
+        }
+
+        if (unit.c <= ' ' || unit.c == '/' || unit.c == '?' || unit.c == '#'
+            || unit.c == '"')
+        {
+            break;
+        }
+
+        if (unit.c == ':' && s->start == 0) {
+            s->start = pos + unit.len;
+
+        } else if (unit.c == '@' && s->start != 0) {
+            s->end = pos;
+        }
+    }
+
+    return s->end > s->start;
 }
 
 
 /* --- the text ------------------------------------------------------------- */
-
-
-static int
-mk_redact_secrets(const mk_redact_t *rules, mk_redact_scan_t *s)
-{
-    size_t  i;
-
-    for (i = 0; i < rules->nsecrets; i++) {
-        if (mk_redact_secret(s, rules->secrets[i])) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
 
 
 static int
@@ -507,13 +493,13 @@ mk_redact_names(const mk_redact_t *rules, mk_redact_scan_t *s)
     size_t  i;
 
     for (i = 0; i < rules->nheaders; i++) {
-        if (mk_redact_header(s, rules->headers[i])) {
+        if (mk_redact_header(rules, s, rules->headers[i])) {
             return 1;
         }
     }
 
     for (i = 0; i < rules->nargs; i++) {
-        if (mk_redact_arg(s, rules->args[i])) {
+        if (mk_redact_arg(rules, s, rules->args[i])) {
             return 1;
         }
     }
@@ -529,21 +515,24 @@ mk_redact_names(const mk_redact_t *rules, mk_redact_scan_t *s)
 static int
 mk_redact_next(const mk_redact_t *rules, mk_redact_scan_t *s)
 {
-    size_t            next;
-    mk_redact_unit_t  unit;
+    size_t        next;
+    mk_percent_t  unit;
 
     while (s->pos < s->len) {
         unit = mk_redact_read(s, s->pos);
         next = s->pos + unit.len;
 
         if ((mk_redact_names(rules, s) || mk_redact_credentials(s)
-             || mk_redact_jws(s) || mk_redact_secrets(rules, s))
+             || mk_redact_jws(s) || mk_redact_userinfo(s)
+             || mk_redact_secret(rules, s))
             && s->end > s->start)
         {
             s->pos = s->end;
             s->prev = '*';
 
-            if (!mk_mask_is(s->text + s->start, s->end - s->start)) {
+            if (!rules->again
+                || !mk_mask_is(s->text + s->start, s->end - s->start))
+            {
                 return 1;
             }
 
@@ -551,7 +540,7 @@ mk_redact_next(const mk_redact_t *rules, mk_redact_scan_t *s)
         }
 
         for (s->pos++; s->pos < next; s->pos++) {
-            if (mk_redact_secrets(rules, s)) {
+            if (mk_redact_secret(rules, s)) {
                 s->pos = s->end;
                 s->prev = '*';
                 return 1;

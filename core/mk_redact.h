@@ -7,36 +7,38 @@
  *   - the value of a named argument, up to "&", a space or the line's end;
  *     a name and its "=" are found in any letter case, percent-encoded, and
  *     inside of a URL that is itself an argument, up to three levels deep
+ *     of a request line that was not understood, all up to the last " HTTP/"
  *   - the value of a named header, up to the line's end or to what nginx
- *     writes behind its message (", client: "); "-" and "_" are the same
+ *     writes behind its message (", client: 192.0.2.1, server: "); "-" and
+ *     "_" are the same
  *   - what follows "Bearer " or "Basic " (RFC 6750, RFC 7617)
  *   - a JWS in compact form (RFC 7515), of which a cut line may show the
  *     beginning only, percent-encoded or not
+ *   - the password in "://name:password@"
  *   - each secret that is given, percent-encoded or not; of one that is
- *     longer than MK_REDACT_PREFIX, whatever begins with so many of its bytes
+ *     longer than MK_NEEDLES_PREFIX, whatever begins with so many of its bytes
  *
- * What comes in its place is mk_mask.h's.  What is masked already is left as
- * it is, so that masking twice is masking once, if no secret that is given
- * has a space or a delimiter in it.
+ * What comes in its place is mk_mask.h's.  Where rules say "again", what has
+ * that shape already is left as it is, so that masking twice is masking once,
+ * if no secret that is given has a space or a delimiter in it.  Elsewhere a
+ * client that writes a mask itself gets another one: it can forge none.
  *
- * Time is linear in the text for given rules.  Nothing is allocated but what
+ * Time is linear in the text: a byte costs no more than each name once, and
+ * mk_needles.h's bound for all secrets.  Nothing is allocated but what
  * OpenSSL's HMAC needs, and only where there is something to mask.
  */
 
 #ifndef MK_REDACT_H
 #define MK_REDACT_H
 
+#include "mk_needles.h"
 #include "mk_token_ref.h"
 
 
-/* of a secret that is given: shorter ones are not looked for (bytes) */
-#define MK_REDACT_SHORTEST  8
-
-/* so much of it has to fit (bytes) */
-#define MK_REDACT_PREFIX    64
-
-
-/* All borrowed.  Names are of [A-Za-z0-9_-.~], without a colon or a "=". */
+/*
+ * All borrowed.  Names are of [A-Za-z0-9_-.~], without a colon or a "=";
+ * secrets are sorted by mk_needles_sort.
+ */
 typedef struct {
     const mk_bytes_t   *args;
     size_t              nargs;
@@ -45,10 +47,13 @@ typedef struct {
     const mk_bytes_t   *secrets;
     size_t              nsecrets;
     const mk_secret_t  *key;        /* of the token_refs */
+    unsigned            again:1;    /* text may be masked: such runs stay */
+    unsigned            bare:1;     /* nginx adds nothing behind a message */
+    unsigned            unparsed:1; /* a request line was not understood */
 } mk_redact_t;
 
 
-/* Returns how many runs were masked, those that were masked before aside. */
+/* Returns how many runs were masked, those that were left aside. */
 size_t mk_redact_text(const mk_redact_t *rules, uint8_t *text, size_t len);
 
 /* 1 if mk_redact_text would mask something */

@@ -25,7 +25,7 @@ is_token(mk_bytes_t secret)
         }
     }
 
-    return secret.len >= MK_REDACT_SHORTEST;
+    return secret.len >= MK_NEEDLES_SHORTEST;
 }
 
 
@@ -85,8 +85,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rules.headers = headers;
     rules.nheaders = 2;
     rules.secrets = secrets;
-    rules.nsecrets = 1;
+    rules.nsecrets = mk_needles_sort(secrets, 1);
     rules.key = key;
+    rules.again = 1;
+    rules.bare = in.len & 1;
+    rules.unparsed = in.len >> 1 & 1;
 
     text = fuzz_copy(in);
     n = mk_redact_text(&rules, text, in.len);

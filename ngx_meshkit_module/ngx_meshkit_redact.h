@@ -19,9 +19,6 @@
 #define NGX_MESHKIT_REDACT_NAMES       64
 #define NGX_MESHKIT_REDACT_NAME_MAX    64
 
-/* values of these that are looked for elsewhere in one request */
-#define NGX_MESHKIT_REDACT_VALUES      32
-
 /* capability and link tokens of one request */
 #define NGX_MESHKIT_REDACT_TOKENS      4
 
@@ -60,12 +57,12 @@ typedef struct {
 } ngx_meshkit_redact_conf_t;
 
 
-/* What is known of one request: first tokens, then values of named headers. */
+/* What is known of one request; both are sorted by mk_needles_sort. */
 typedef struct {
-    mk_bytes_t     secrets[NGX_MESHKIT_REDACT_TOKENS
-                           + NGX_MESHKIT_REDACT_VALUES];
-    ngx_uint_t     ntokens;
+    mk_bytes_t    *values;          /* with the tokens, and room for them */
     ngx_uint_t     nvalues;
+    mk_bytes_t     tokens[NGX_MESHKIT_REDACT_TOKENS];
+    ngx_uint_t     ntokens;
 } ngx_meshkit_redact_t;
 
 
@@ -84,6 +81,24 @@ ngx_int_t ngx_meshkit_redact_location(ngx_conf_t *cf,
 
 /* postconfiguration */
 ngx_int_t ngx_meshkit_redact_init(ngx_conf_t *cf);
+
+
+/* ngx_meshkit_redact_known.c: the record of a request; NULL: there is none */
+ngx_meshkit_redact_t *ngx_meshkit_redact_known_get(ngx_http_request_t *r);
+
+/* r is the main request; NULL: no memory */
+ngx_meshkit_redact_t *ngx_meshkit_redact_known_create(ngx_http_request_t *r,
+    const ngx_array_t *args, const ngx_array_t *headers);
+void ngx_meshkit_redact_known_token(ngx_meshkit_redact_t *known,
+    const ngx_str_t *token);
+
+/* the record is found, too, while that pool stands in for the request's */
+ngx_int_t ngx_meshkit_redact_known_lend(ngx_http_request_t *r,
+    ngx_pool_t *pool);
+
+/* in any case of letters, "-" and "_" the same */
+ngx_uint_t ngx_meshkit_redact_known_is_named(const ngx_array_t *names,
+    const u_char *name, size_t len);
 
 
 /* ngx_meshkit_redact_request.c: registers the handlers */

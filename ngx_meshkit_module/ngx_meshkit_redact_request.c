@@ -19,6 +19,7 @@ typedef struct {
     mk_redact_t           text;         /* names and tokens */
     mk_redact_t           value;        /* ... and named values */
     ngx_array_t          *undo;         /* NULL: not to be undone */
+    ngx_uint_t            nothing;      /* its values are not known */
 } ngx_meshkit_redact_pass_t;
 
 
@@ -36,29 +37,6 @@ static ngx_array_t             *ngx_meshkit_redact_request_undo;
 /* --- what is known of a request ------------------------------------------- */
 
 
-static void
-ngx_meshkit_redact_request_cleanup(void *data)
-{
-    ngx_memzero(data, sizeof(ngx_meshkit_redact_t));
-}
-
-
-/* an internal redirect zeroes the contexts of modules, the pool stays */
-static ngx_meshkit_redact_t *
-ngx_meshkit_redact_request_get(ngx_http_request_t *r)
-{
-    ngx_pool_cleanup_t  *cln;
-
-    for (cln = r->main->pool->cleanup; cln != NULL; cln = cln->next) {
-        if (cln->handler == ngx_meshkit_redact_request_cleanup) {
-            return cln->data;
-        }
-    }
-
-    return NULL;
-}
-
-
 ngx_meshkit_redact_t *
 ngx_meshkit_redact_request_of(const ngx_log_t *log)
 {
@@ -73,7 +51,7 @@ ngx_meshkit_redact_request_of(const ngx_log_t *log)
     ctx = log->data;
 
     return ctx == NULL || ctx->request == NULL || ctx->request->pool == NULL
-           ? NULL : ngx_meshkit_redact_request_get(ctx->request);
+           ? NULL : ngx_meshkit_redact_known_get(ctx->request);
 }
 
 
@@ -82,101 +60,18 @@ ngx_meshkit_redact_request_rules(mk_redact_t *rules, const ngx_array_t *args,
     const ngx_array_t *headers, const ngx_meshkit_redact_t *known,
     ngx_uint_t values)
 {
+    ngx_memzero(rules, sizeof(mk_redact_t));
+
     rules->args = args->elts;
     rules->nargs = args->nelts;
     rules->headers = headers->elts;
     rules->nheaders = headers->nelts;
-    rules->secrets = NULL;
-    rules->nsecrets = 0;
     rules->key = ngx_meshkit_keys_token_ref();
 
     if (known != NULL) {
-        rules->secrets = known->secrets;
-        rules->nsecrets = values ? NGX_MESHKIT_REDACT_TOKENS + known->nvalues
-                                 : known->ntokens;
+        rules->secrets = values ? known->values : known->tokens;
+        rules->nsecrets = values ? known->nvalues : known->ntokens;
     }
-}
-
-
-static void
-ngx_meshkit_redact_request_add(ngx_meshkit_redact_t *known,
-    const u_char *data, size_t len)
-{
-    if (len >= MK_REDACT_SHORTEST
-        && known->nvalues < NGX_MESHKIT_REDACT_VALUES)
-    {
-        known->secrets[NGX_MESHKIT_REDACT_TOKENS + known->nvalues++]
-            = ngx_meshkit_bytes_of(data, len);
-    }
-}
-
-
-/*
- * Looked for in all that is logged of the request: so it must be like a
- * token, or a client could hide where it was by a "token" like "/admin/".
- */
-void
-ngx_meshkit_redact_request_token(ngx_http_request_t *r, const ngx_str_t *token)
-{
-    size_t                 i;
-    u_char                 c;
-    ngx_meshkit_redact_t  *known;
-
-    known = ngx_meshkit_redact_request_get(r);
-
-    if (known == NULL || token->len < NGX_MESHKIT_REDACT_TOKEN_MIN
-        || known->ntokens == NGX_MESHKIT_REDACT_TOKENS)
-    {
-        return;
-    }
-
-    for (i = 0; i < token->len; i++) {
-        c = token->data[i];
-
-        if (c <= ' ' || c >= 0x7f || ngx_strchr("/?&;\"%", c) != NULL) {
-            return;
-        }
-    }
-
-    known->secrets[known->ntokens++] = ngx_meshkit_bytes(token);
-}
-
-
-/* --- names ---------------------------------------------------------------- */
-
-
-static ngx_uint_t
-ngx_meshkit_redact_request_is_named(const ngx_array_t *names,
-    const u_char *name, size_t len)
-{
-    size_t       n;
-    u_char       a, b;
-    ngx_uint_t   i;
-    mk_bytes_t  *known;
-
-    known = names->elts;
-
-    for (i = 0; i < names->nelts; i++) {
-
-        if (known[i].len != len) {
-            continue;
-        }
-
-        for (n = 0; n < len; n++) {
-            a = ngx_tolower(known[i].data[n]);
-            b = ngx_tolower(name[n]);
-
-            if ((a == '-' ? '_' : a) != (b == '-' ? '_' : b)) {
-                break;
-            }
-        }
-
-        if (n == len) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
@@ -188,74 +83,53 @@ ngx_meshkit_redact_request_is_secret(const ngx_meshkit_redact_pass_t *pass,
     static const u_char  cookie[] = "cookie";
 
     if (variable->len > 5 && ngx_strncmp(variable->data, "http_", 5) == 0) {
-        return ngx_meshkit_redact_request_is_named(pass->headers,
+        return ngx_meshkit_redact_known_is_named(pass->headers,
                    variable->data + 5, variable->len - 5);
     }
 
     if (variable->len > 4 && ngx_strncmp(variable->data, "arg_", 4) == 0) {
-        return ngx_meshkit_redact_request_is_named(pass->args,
+        return ngx_meshkit_redact_known_is_named(pass->args,
                    variable->data + 4, variable->len - 4);
     }
 
     return variable->len > 7
            && ngx_strncmp(variable->data, "cookie_", 7) == 0
-           && ngx_meshkit_redact_request_is_named(pass->headers, cookie, 6);
+           && ngx_meshkit_redact_known_is_named(pass->headers, cookie, 6);
 }
 
 
-/* --- the header is read --------------------------------------------------- */
-
-
-/* name=value pairs; all of them, or those that are named */
-static void
-ngx_meshkit_redact_request_pairs(ngx_meshkit_redact_t *known,
-    const ngx_str_t *text, u_char separator, const ngx_array_t *names)
+/*
+ * Those whose value is where the client went: by a cookie "/ok/admin.php" it
+ * must not be able to hide that.  A rewrite or redirect puts there what it
+ * likes, also something secret.
+ */
+static ngx_uint_t
+ngx_meshkit_redact_request_is_place(const ngx_meshkit_redact_pass_t *pass,
+    const ngx_str_t *variable)
 {
-    u_char  *p, *end, *equals, *last;
+    ngx_str_t  *name;
 
-    last = text->data + text->len;
+    static ngx_str_t  places[] = {
+        ngx_string("uri"),
+        ngx_string("document_uri"),
+        ngx_string("request_uri"),
+        ngx_string("request_filename"),
+        ngx_null_string
+    };
 
-    for (p = text->data; p < last; p = end + 1) {
-
-        while (p < last && *p == ' ') {
-            p++;
-        }
-
-        end = ngx_strlchr(p, last, separator);
-        end = end == NULL ? last : end;
-        equals = ngx_strlchr(p, end, '=');
-
-        if (equals != NULL
-            && (names == NULL
-                || ngx_meshkit_redact_request_is_named(names, p, equals - p)))
+    for (name = places; name->len > 0; name++) {
+        if (name->len == variable->len
+            && ngx_strncmp(name->data, variable->data, name->len) == 0)
         {
-            ngx_meshkit_redact_request_add(known, equals + 1,
-                                           end - equals - 1);
+            return !pass->request->internal || name == &places[2];
         }
     }
+
+    return 0;
 }
 
 
-static void
-ngx_meshkit_redact_request_header(ngx_meshkit_redact_t *known,
-    const ngx_table_elt_t *h)
-{
-    u_char  *p, *last;
-
-    last = h->value.data + h->value.len;
-    p = ngx_strlchr(h->value.data, last, ' ');
-
-    ngx_meshkit_redact_request_add(known, h->value.data, h->value.len);
-
-    if (h->key.len == 6 && ngx_strncasecmp(h->key.data, (u_char *) "cookie", 6)
-                           == 0)
-    {
-        ngx_meshkit_redact_request_pairs(known, &h->value, ';', NULL);
-
-    } else if (p != NULL) {
-        ngx_meshkit_redact_request_add(known, p + 1, last - p - 1);
-    }
-}
+/* --- the record and the log handler --------------------------------------- */
 
 
 /* what the request's own log handler adds to a line */
@@ -271,74 +145,107 @@ ngx_meshkit_redact_request_log_error(ngx_http_request_t *r,
     rscf = ngx_http_get_module_srv_conf(r, ngx_meshkit_module);
 
     ngx_meshkit_redact_request_rules(&rules, rscf->args, rscf->headers,
-                                     ngx_meshkit_redact_request_get(r), 0);
+                                     ngx_meshkit_redact_known_get(r), 0);
     (void) mk_redact_text(&rules, buf, p - buf);
 
     return p;
 }
 
 
-static ngx_int_t
-ngx_meshkit_redact_request_post_read(ngx_http_request_t *r)
+/* the names that count for a request; 0: none, it is not masked */
+static ngx_uint_t
+ngx_meshkit_redact_request_names(ngx_http_request_t *r, ngx_array_t **args,
+    ngx_array_t **headers)
 {
-    ngx_uint_t                  i;
-    ngx_list_part_t            *part;
-    ngx_table_elt_t            *h;
-    ngx_pool_cleanup_t         *cln;
-    ngx_meshkit_redact_t       *known;
+    ngx_meshkit_main_conf_t    *mmcf;
     ngx_meshkit_redact_conf_t  *rscf;
 
     rscf = ngx_http_get_module_srv_conf(r, ngx_meshkit_module);
 
-    if (!rscf->active) {
-        return NGX_DECLINED;
+    if (rscf->early && r->headers_in.server.len == 0) {
+        mmcf = ngx_http_get_module_main_conf(r, ngx_meshkit_module);
+        *args = &mmcf->redact->args;
+        *headers = &mmcf->redact->headers;
+        return 1;
+    }
+
+    *args = rscf->args;
+    *headers = rscf->headers;
+
+    return rscf->active;
+}
+
+
+/*
+ * Makes what is not there yet.  A request that is refused as its header is
+ * read comes here by the page of its error, or in the log phase only.
+ */
+static ngx_int_t
+ngx_meshkit_redact_request_ensure(ngx_http_request_t *r)
+{
+    ngx_array_t  *args, *headers;
+
+    if (!ngx_meshkit_redact_request_names(r->main, &args, &headers)) {
+        return NGX_OK;
     }
 
     /* both are nginx's own, the same for every request */
 
     if (ngx_meshkit_redact_request_next == NULL) {
-        ngx_meshkit_redact_request_next = r->log_handler;
+        ngx_meshkit_redact_request_next = r->main->log_handler;
         ngx_meshkit_redact_request_handler = r->connection->log->handler;
     }
 
-    if (r->log_handler == ngx_meshkit_redact_request_next) {
-        r->log_handler = ngx_meshkit_redact_request_log_error;
+    if (r->main->log_handler == ngx_meshkit_redact_request_next) {
+        r->main->log_handler = ngx_meshkit_redact_request_log_error;
     }
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_meshkit_redact_t));
-    if (cln == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    return ngx_meshkit_redact_known_get(r) != NULL
+           || ngx_meshkit_redact_known_create(r->main, args, headers) != NULL
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+/* after the header is read, and after an internal redirect */
+static ngx_int_t
+ngx_meshkit_redact_request_start(ngx_http_request_t *r)
+{
+    return ngx_meshkit_redact_request_ensure(r) == NGX_OK
+           ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/*
+ * Looked for in all that is logged of the request: so it must be like a
+ * token, or a client could hide where it was by a "token" like "/admin/".
+ */
+void
+ngx_meshkit_redact_request_token(ngx_http_request_t *r, const ngx_str_t *token)
+{
+    size_t                 i;
+    u_char                 c;
+    ngx_meshkit_redact_t  *known;
+
+    if (ngx_meshkit_redact_request_next == NULL
+        || token->len < NGX_MESHKIT_REDACT_TOKEN_MIN
+        || ngx_meshkit_redact_request_ensure(r) != NGX_OK)
+    {
+        return;
     }
 
-    known = cln->data;
-    ngx_memzero(known, sizeof(ngx_meshkit_redact_t));
-    cln->handler = ngx_meshkit_redact_request_cleanup;
+    for (i = 0; i < token->len; i++) {
+        c = token->data[i];
 
-    ngx_meshkit_redact_request_pairs(known, &r->args, '&', rscf->args);
-
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
+        if (c <= ' ' || c >= 0x7f || ngx_strchr("/?&;\"%", c) != NULL) {
+            return;
         }
-
-        if (ngx_meshkit_redact_request_is_named(rscf->headers, h[i].key.data,
-                                                h[i].key.len))
-        {
-            ngx_meshkit_redact_request_header(known, &h[i]);
-        }
     }
 
-    return NGX_DECLINED;
+    known = ngx_meshkit_redact_known_get(r);
+
+    if (known != NULL) {
+        ngx_meshkit_redact_known_token(known, token);
+    }
 }
 
 
@@ -357,13 +264,13 @@ ngx_meshkit_redact_request_hide(ngx_meshkit_redact_pass_t *pass,
     ngx_meshkit_redact_undo_t  *undo;
 
     if (len == 0
-        || (rules != NULL
+        || (rules != NULL && !pass->nothing
             && !mk_redact_finds(rules, ngx_meshkit_bytes_of(*data, len))))
     {
         return len;
     }
 
-    copy = ngx_pnalloc(pass->request->pool, len);
+    copy = pass->nothing ? NULL : ngx_pnalloc(pass->request->pool, len);
     if (copy == NULL) {
         return 0;
     }
@@ -403,7 +310,7 @@ ngx_meshkit_redact_request_string(ngx_meshkit_redact_pass_t *pass,
 
 static void
 ngx_meshkit_redact_request_list(ngx_meshkit_redact_pass_t *pass,
-    ngx_list_t *list)
+    ngx_list_t *list, const mk_redact_t *rules)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
@@ -426,9 +333,9 @@ ngx_meshkit_redact_request_list(ngx_meshkit_redact_pass_t *pass,
 
         h[i].value.len = ngx_meshkit_redact_request_hide(pass,
             &h[i].value.data, h[i].value.len,
-            ngx_meshkit_redact_request_is_named(pass->headers,
+            ngx_meshkit_redact_known_is_named(pass->headers,
                                                 h[i].key.data, h[i].key.len)
-            ? NULL : &pass->text);
+            ? NULL : rules);
     }
 }
 
@@ -439,6 +346,7 @@ ngx_meshkit_redact_request_variables(ngx_meshkit_redact_pass_t *pass)
     ngx_uint_t                  i;
     ngx_http_variable_t        *v;
     ngx_http_variable_value_t  *vv;
+    const mk_redact_t          *rules;
     ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(pass->request, ngx_http_core_module);
@@ -446,12 +354,17 @@ ngx_meshkit_redact_request_variables(ngx_meshkit_redact_pass_t *pass)
     vv = pass->request->variables;
 
     for (i = 0; i < cmcf->variables.nelts; i++) {
-        if (vv[i].valid) {
-            vv[i].len = ngx_meshkit_redact_request_hide(pass, &vv[i].data,
-                vv[i].len,
-                ngx_meshkit_redact_request_is_secret(pass, &v[i].name)
-                ? NULL : &pass->value);
+
+        if (!vv[i].valid) {
+            continue;
         }
+
+        rules = ngx_meshkit_redact_request_is_secret(pass, &v[i].name) ? NULL
+                : ngx_meshkit_redact_request_is_place(pass, &v[i].name)
+                ? &pass->text : &pass->value;
+
+        vv[i].len = ngx_meshkit_redact_request_hide(pass, &vv[i].data,
+                                                    vv[i].len, rules);
     }
 }
 
@@ -480,28 +393,20 @@ ngx_meshkit_redact_request_line(ngx_http_request_t *r)
 static ngx_int_t
 ngx_meshkit_redact_request_before(ngx_http_request_t *r)
 {
-    ngx_meshkit_redact_t       *known;
-    ngx_meshkit_main_conf_t    *mmcf;
-    ngx_meshkit_redact_pass_t   pass;
-    ngx_meshkit_redact_conf_t  *rscf;
+    ngx_uint_t                 failed;
+    ngx_array_t               *args, *headers;
+    ngx_meshkit_redact_t      *known;
+    ngx_meshkit_redact_pass_t  pass;
 
-    rscf = ngx_http_get_module_srv_conf(r, ngx_meshkit_module);
-
-    if (rscf->early && r->headers_in.server.len == 0) {
-        mmcf = ngx_http_get_module_main_conf(r, ngx_meshkit_module);
-        pass.args = &mmcf->redact->args;
-        pass.headers = &mmcf->redact->headers;
-
-    } else if (rscf->active) {
-        pass.args = rscf->args;
-        pass.headers = rscf->headers;
-
-    } else {
+    if (!ngx_meshkit_redact_request_names(r, &args, &headers)) {
         return NGX_OK;
     }
 
-    known = ngx_meshkit_redact_request_get(r);
+    failed = ngx_meshkit_redact_request_ensure(r) != NGX_OK;
+    known = ngx_meshkit_redact_known_get(r);
 
+    pass.args = args;
+    pass.headers = headers;
     pass.request = r;
     pass.undo = NULL;
 
@@ -525,14 +430,26 @@ ngx_meshkit_redact_request_before(ngx_http_request_t *r)
 
     ngx_meshkit_redact_request_line(r);
 
+    pass.text.unparsed = r->method_name.data == NULL;
+    pass.nothing = failed;
+
     /* by a cookie like "/admin/" nobody is to hide what was asked for */
 
     ngx_meshkit_redact_request_string(&pass, &r->request_line, &pass.text);
     ngx_meshkit_redact_request_string(&pass, &r->unparsed_uri, &pass.text);
-    ngx_meshkit_redact_request_string(&pass, &r->uri, &pass.value);
+    ngx_meshkit_redact_request_string(&pass, &r->uri,
+                                      r->internal ? &pass.value : &pass.text);
     ngx_meshkit_redact_request_string(&pass, &r->args, &pass.value);
-    ngx_meshkit_redact_request_list(&pass, &r->headers_in.headers);
-    ngx_meshkit_redact_request_list(&pass, &r->headers_out.headers);
+    ngx_meshkit_redact_request_list(&pass, &r->headers_in.headers, &pass.text);
+    ngx_meshkit_redact_request_list(&pass, &r->headers_out.headers,
+                                    &pass.value);
+
+    if (r->upstream != NULL) {
+        ngx_meshkit_redact_request_list(&pass,
+                                        &r->upstream->headers_in.headers,
+                                        &pass.value);
+    }
+
     ngx_meshkit_redact_request_variables(&pass);
 
     return NGX_OK;
@@ -567,18 +484,24 @@ ngx_meshkit_redact_request_after(ngx_http_request_t *r)
 ngx_int_t
 ngx_meshkit_redact_request_init(ngx_conf_t *cf)
 {
+    ngx_uint_t                  i;
     ngx_array_t                *handlers;
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
 
+    static const ngx_uint_t  phases[] = { NGX_HTTP_POST_READ_PHASE,
+                                          NGX_HTTP_SERVER_REWRITE_PHASE };
+
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
+    for (i = 0; i < 2; i++) {
+        h = ngx_array_push(&cmcf->phases[phases[i]].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
 
-    *h = ngx_meshkit_redact_request_post_read;
+        *h = ngx_meshkit_redact_request_start;
+    }
 
     handlers = &cmcf->phases[NGX_HTTP_LOG_PHASE].handlers;
 

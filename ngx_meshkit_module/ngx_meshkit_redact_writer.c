@@ -58,6 +58,12 @@ ngx_meshkit_redact_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
         &w->main->headers, ngx_meshkit_redact_request_of(log),
         level >= NGX_LOG_NOTICE);
 
+    rules.again = 1;
+    rules.bare = level == NGX_LOG_DEBUG;
+    rules.unparsed = log->action != NULL
+                     && ngx_strcmp(log->action, "reading client request line")
+                        == 0;
+
     (void) mk_redact_text(&rules, buf, len);
 
     if (w->writer == NULL) {

@@ -2,6 +2,7 @@
  * ngx_meshkit_subrequest: asks a service, in a background subrequest.
  */
 
+#include "ngx_meshkit_redact.h"
 #include "ngx_meshkit_subrequest.h"
 
 
@@ -108,7 +109,9 @@ ngx_meshkit_subrequest_alloc(ngx_meshkit_open_t *open,
     p = ngx_pnalloc(pool, q->uri.len + q->args.len);
     cln = ngx_pool_cleanup_add(pool, 0);
 
-    if (s == NULL || p == NULL || cln == NULL) {
+    if (s == NULL || p == NULL || cln == NULL
+        || ngx_meshkit_redact_known_lend(open->request, pool) != NGX_OK)
+    {
         ngx_destroy_pool(pool);
         return NULL;
     }

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 
 #define JWS  "eyJhbGciOiJFZERTQSJ9.eyJqdGkiOiJhIn0.c2lnbmF0dXJl-_"
@@ -46,9 +47,14 @@ static const redact_case_t  cases[] = {
     { "of CGI", "param: \"HTTP_X_KEY: {s3cr3t}\"" },
     { "spaces and quotes in it", "X-Key : {a \"b\", c}\r\nHost: d\r\n" },
     { "up to what nginx adds",
-      "line: \"X-Key: {s3cr3t\", previous value: \"X-Key: a}\", client: b" },
+      "line: \"X-Key: {s3cr3t\", previous value: \"X-Key: a}\""
+      ", client: 192.0.2.1, server: b" },
+    { "a client on a unix socket",
+      "line: \"X-Key: {s3cr3t}\", client: unix:, server: b" },
     { "not up to what the client adds",
-      "line: \"X-Key: {a\", client: s3cr3t}\", client: ::1" },
+      "line: \"X-Key: {a\", client: s3cr3t}\", client: ::1, server: b" },
+    { "nor where nginx adds nothing",
+      "\"X-Key: {a, client: s3cr3t, server: b, client: 1.2.3.4}\"" },
     { "another name", "Monkey: a, X-Keys: b, XX-Key2: c" },
     { "no value", "X-Key: \r\nHost: a" },
     { "no colon", "X-Key" },
@@ -69,6 +75,12 @@ static const redact_case_t  cases[] = {
     { "cut by the line's end", "/{eyJhbG}" },
     { "cut and ended", "/{eyJhbG}\n" },
     { "written with spaces", "/{ewogImFsZyI6ICJFZERTQSIg.e30.c2ln}" },
+    { "with white space in front", "/{IHsiYWxnIjoiRWREU0EifQ.e30.c2ln}/a" },
+    { "a new line", "/{CnsiYWxnIjoiRWREU0EifQ.e30}/a" },
+    { "an id that begins like that", "/IHsiYWxnIjoiRWREU0EifQ/a" },
+    { "a password in a URL", "GET http://u:{s3cr3t}@a/b HTTP/1.1" },
+    { "with an escaped one", "/?u=http%3A%2F%2Fu%3A{s3:c@r3t}%40a%2Fb" },
+    { "a port is none", "http://a:80/b@c, http://a@b:80/, http://u:@a/" },
     { "too short for one", "/eyJhbG/a" },
     { "letters in front", "/QmeyJhbGciOiJFZERTQSJ9" },
     { "a name like it", "/eyes/{eyJ}" },
@@ -123,8 +135,9 @@ setup(void)
     rules.headers = headers;
     rules.nheaders = 2;
     rules.secrets = secrets;
-    rules.nsecrets = 3;
+    rules.nsecrets = mk_needles_sort(secrets, 3);
     rules.key = key;
+    rules.again = 1;
 }
 
 
@@ -207,6 +220,11 @@ masks(void)
     ok(mk_mask_is((uint8_t *) nine, 9) && nine[8] == '*' && nine[0] != '*',
        "nine have a reference");
 
+    memcpy(nine, "deadbeef*", 9);
+    mk_redact_value(key, (uint8_t *) nine, 9);
+    ok(mk_mask_is((uint8_t *) nine, 9) && memcmp(nine, "deadbeef", 8) != 0,
+       "what a client masks itself is masked");
+
     ok(mk_mask_is((const uint8_t *) "", 0), "nothing needs no mask");
     ok(!mk_mask_is((const uint8_t *) "12345678", 8), "eight digits do");
     ok(!mk_mask_is((const uint8_t *) "1234567G*", 9), "and what is no digit");
@@ -259,7 +277,7 @@ prefix(void)
 
     memset(&long_rules, 0, sizeof(long_rules));
     long_rules.secrets = &one;
-    long_rules.nsecrets = 1;
+    long_rules.nsecrets = mk_needles_sort(&one, 1);
     long_rules.key = key;
 
     memset(line, 'b', sizeof(line));
@@ -269,13 +287,107 @@ prefix(void)
        && line[9] == 'b', "the first half of a secret");
 
     memset(line, 'b', sizeof(line));
-    memset(line + 10, 'a', MK_REDACT_PREFIX - 1);
+    memset(line + 10, 'a', MK_NEEDLES_PREFIX - 1);
     ok(mk_redact_text(&long_rules, (uint8_t *) line, sizeof(line)) == 0,
-       "not what is shorter than MK_REDACT_PREFIX");
+       "not what is shorter than MK_NEEDLES_PREFIX");
 
     memset(line + 400 - 20, 'a', 20);
     ok(mk_redact_text(&long_rules, (uint8_t *) line, sizeof(line)) == 1,
        "but its beginning, where the line is cut");
+}
+
+
+/* the same text by other rules; the row is as those of cases[] */
+static void
+row_by(const mk_redact_t *by, const char *row, const char *name)
+{
+    char  got[200], want[200];
+
+    mk_redact_text(by, (uint8_t *) got, expand(row, got, want));
+    is_str(got, want, "%s", name);
+}
+
+
+static void
+flags(void)
+{
+    mk_redact_t  by;
+
+    by = rules;
+    by.again = 0;
+    row_by(&by, "/a?token={deadbeef*******}&b=1", "a forged mask");
+
+    by = rules;
+    by.bare = 1;
+    row_by(&by, "\"X-Key: {a, client: 1.2.3.4, server: s3cr3t}\"",
+           "a header may look like what nginx adds");
+
+    by = rules;
+    by.unparsed = 1;
+    row_by(&by, "\"GET /a?token={a\" b\t\", s3c&r3t HTTP/1.0 x} HTTP/1.1\", h",
+           "a request line that was not understood");
+    row_by(&by, "GET /a?token={a\" s3cr3t}\n", "one without a version");
+}
+
+
+/* many values with as much in common as can be, in a text made of that */
+static void
+many(void)
+{
+    size_t       i, n, len;
+    uint8_t     *values, *line;
+    clock_t      start;
+    mk_bytes_t  *list;
+    mk_redact_t  by;
+
+    enum { VALUES = 3000, EACH = MK_NEEDLES_PREFIX + 4 };
+
+    len = 1 << 20;
+    line = malloc(len);
+    values = malloc(VALUES * EACH);
+    list = malloc(VALUES * sizeof(mk_bytes_t));
+
+    for (i = 0; i < VALUES; i++) {
+        memset(values + i * EACH, 'a', EACH);
+        values[i * EACH + MK_NEEDLES_PREFIX - 1] = (uint8_t) ('c' + i % 16);
+        values[i * EACH + MK_NEEDLES_PREFIX] = (uint8_t) (1 + i / 16);
+        list[i].data = values + i * EACH;
+        list[i].len = EACH;
+    }
+
+    n = mk_needles_sort(list, VALUES);
+    ok(n == VALUES, "%d values", VALUES);
+    ok(mk_needles_sort(list, n) == n, "sorted twice is sorted once");
+
+    memset(&by, 0, sizeof(by));
+    by.secrets = list;
+    by.nsecrets = n;
+    by.key = key;
+
+    for (i = 0; i < len; i++) {
+        line[i] = i % MK_NEEDLES_PREFIX == MK_NEEDLES_PREFIX - 1 ? 'b' : 'a';
+    }
+
+    start = clock();
+    ok(mk_redact_text(&by, line, len) == 0, "none is in 1 MiB");
+    ok((clock() - start) / CLOCKS_PER_SEC < 30, "and that is known soon");
+
+    for (i = 0; i < VALUES; i++) {
+        memset(line, 'b', 400);
+        memcpy(line + 9, values + i * EACH, EACH);
+
+        if (mk_redact_text(&by, line, 400) != 1
+            || !mk_mask_is(line + 9, EACH) || line[9 + EACH] != 'b')
+        {
+            break;
+        }
+    }
+
+    ok(i == VALUES, "each of them is found, and all of it");
+
+    free(list);
+    free(values);
+    free(line);
 }
 
 
@@ -286,6 +398,8 @@ main(void)
     rows();
     masks();
     prefix();
+    flags();
+    many();
     hostile();
     mk_secret_free(key);
 
