@@ -25,6 +25,7 @@ use Meshkit::Edge;
 use Meshkit::Http ();
 use Meshkit::Nginx;
 use Meshkit::Process qw(wait_for);
+use Meshkit::Service;
 
 use constant PIECE => 10;
 
@@ -70,9 +71,13 @@ log_format leak '"$request" "$request_uri" "$uri" "$args" "$query_string" '
     '"$arg_token" "$http_authorization" "$http_proxy_authorization" '
     '"$http_cookie" "$cookie_session" "$http_referer" "$http_x_api_key" '
     '"$http_x_meshkit_capability" "$mapped" "$copied" "$key" '
-    '"$sent_http_location" "$request_filename" $status';
+    '"$sent_http_location" "$request_filename" "$upstream_http_location" '
+    '"$upstream_http_x_echo" "$upstream_cookie_session" '
+    '"$upstream_http_set_cookie" "$sent_http_x_echo" $status';
 access_log %%DIR%%/logs/leak.log leak;
 map $http_x_api_key $mapped { default "is-$http_x_api_key"; }
+map $cookie_session $cookie_copy { default "is-$cookie_session"; }
+map $http_authorization $sent_copy { default "is-$http_authorization"; }
 large_client_header_buffers 4 1k;
 client_header_buffer_size 1k;
 client_max_body_size 1k;
@@ -86,7 +91,8 @@ sub _server_text {
     return <<'EOT';
 root %%DIR%%/html;
 log_subrequest on;
-set $copied $arg_token;
+set $copied "$arg_token $cookie_copy $sent_copy";
+location /echo/ { proxy_pass http://127.0.0.1:%%PORT_echo%%; }
 set $key $mapped;
 location /dead/ { proxy_pass http://127.0.0.1:%%PORT_dead%%; }
 location /ok/ { return 204; }
@@ -97,6 +103,25 @@ location /asked/ { auth_request /check; proxy_pass http://127.0.0.1:%%PORT_dead%
 location = /check {
     internal;
     proxy_pass http://127.0.0.1:%%PORT_dead%%/check?$args;
+}
+EOT
+}
+
+
+# Where what is refused as its header is read gets a page of its own.
+sub _refusing {
+    my ($text) = @_;
+
+    return <<"EOT";
+server {
+    listen 127.0.0.1:%%PORT_refused%%;
+    $text
+    set \$copied "\$arg_token \$cookie_copy \$sent_copy";
+    error_page 400 494 /refused;
+    location = /refused {
+        proxy_pass http://127.0.0.1:%%PORT_dead%%;
+    }
+    location / { return 204; }
 }
 EOT
 }
@@ -115,6 +140,7 @@ events { }
 http {
     %%HTTP%%
     $http
+    ${\_refusing('')}
     server {
         listen 127.0.0.1:%%PORT_front%%;
         listen 127.0.0.1:%%PORT_h2%% http2;
@@ -138,10 +164,13 @@ sub _edge {
         nginx => { log_level => $self->{level} },
         text => {
             http => $self->_http_text
-                    . "meshkit_redact_error_log $off;\n",
+                    . "meshkit_redact_error_log $off;\n"
+                    . _refusing("meshkit_redact_args token;\n"
+                                . "meshkit_redact_headers X-Api-Key;"),
             server => $self->_server_text
                       . "meshkit_redact_args token;\n"
-                      . "meshkit_redact_headers X-Api-Key;\n",
+                      . "meshkit_redact_headers X-Api-Key;\n"
+                      . "meshkit_audit_log %%DIR%%/logs/audit.log;\n",
         });
 
     $self->{t} = $e->nginx;
@@ -178,6 +207,7 @@ sub corpus {
     my $long = 'x' x 1500;
 
     return (
+        $self->_odd,
         (map { my $v = $_; map { [ "$_->[0], HTTP/$v",
             "GET $_->[1] HTTP/$v\r\nHost: a\r\nConnection: close\r\n"
             . "$fields\r\n" ] } @paths } '1.0', '1.1'),
@@ -220,6 +250,51 @@ sub corpus {
 }
 
 
+# What is refused where there is a page for that, separators that are none,
+# and what a back end sends back.
+sub _odd {
+    my ($self) = @_;
+
+    my $get = 'GET /ok/ HTTP/1.1';
+    my $fields = "Authorization: Token $SECRETS{authorization}\r\n"
+                 . "Cookie: session=$SECRETS{cookie}\r\n"
+                 . "X-Api-Key: $SECRETS{own}\r\n";
+    my $many = join '; ', map { "c$_=0123456789$_" } 1 .. 40;
+    my @cookies = ("$many; session=$SECRETS{cookie}",
+        "a=1, session=$SECRETS{cookie}", "session= $SECRETS{cookie}",
+        "session=\t$SECRETS{cookie}", "a=1;session=$SECRETS{cookie} ;b=2",
+        "x, client: session=$SECRETS{cookie}");
+    my @lines = ("GET /ok/?token=ab $SECRETS{query}",
+        "GET /ok/?token=ab\t$SECRETS{query}",
+        "GET /ok/?token=ab\" $SECRETS{query}",
+        "GET /ok/?token=ab\", \"$SECRETS{query}\001",
+        "GET http://u:$SECRETS{query}\@a/ok/");
+    my @refused = (
+        [ 'no host', "GET /ok/?$ARGS HTTP/1.1\r\n$fields\r\n" ],
+        [ 'bad host', "GET /ok/?$ARGS HTTP/1.1\r\n${fields}Host: a/b\r\n\r\n" ],
+        [ 'bad length', "GET /ok/?$ARGS HTTP/1.1\r\nHost: a\r\n$fields"
+          . "Content-Length: x\r\n\r\n" ],
+        [ 'header too long', "GET /ok/?$ARGS HTTP/1.1\r\nHost: a\r\n$fields"
+          . 'X-Long: ' . 'x' x 3000 . "\r\n\r\n" ],
+    );
+
+    return (
+        (map { [ "error page, $_->[0]", $_->[1] ] } @refused),
+        (map { [ "plainly, $_->[0]", $_->[1] ] } @refused),
+        (map { [ "line $_", "$lines[$_] HTTP/1.1\r\nHost: a\r\n\r\n" ] }
+         0 .. $#lines),
+        (map { [ "cookie $_", "$get\r\nHost: a\r\nConnection: close\r\n"
+                 . "Cookie: $cookies[$_]\r\n\r\n" ] } 0 .. $#cookies),
+        [ 'a client in a header', "$get\r\nHost: a\r\nConnection: close\r\n"
+          . "X-Api-Key: x, client: $SECRETS{own}\r\n\r\n" ],
+        [ 'a password in a header', "$get\r\nHost: a\r\nConnection: close\r\n"
+          . "Referer: http://u:$SECRETS{referer}\@a/\r\n\r\n" ],
+        [ 'echo', "GET /echo/?$ARGS HTTP/1.1\r\nHost: a\r\n$fields"
+          . "Connection: close\r\n\r\n" ],
+    );
+}
+
+
 sub _fields {
     my $text = '';
 
@@ -245,7 +320,9 @@ sub _send {
             'http://127.0.0.1:' . $t->port('h2') . $path);
     }
 
-    return Meshkit::Http::http_request($t->port('front'), raw => $raw,
+    my $port = $t->port($name =~ /^error page/ ? 'refused' : 'front');
+
+    return Meshkit::Http::http_request($port, raw => $raw,
         $name =~ /^left/ ? (partial_close => length $raw) : ());
 }
 
@@ -260,6 +337,9 @@ sub run {
 
     $t->write('html/directory/index.html', 'here');
     $t->port('dead');
+
+    my $echo = Meshkit::Service->run(handler => \&_echo);
+    $t->port('echo', $echo->port);
 
     if ($self->{edge}) {
         $self->{edge}->policy->allow;
@@ -276,6 +356,7 @@ sub run {
     wait_for(20, sub { $t->grep_log($half) >= 6 }) if $half;
 
     $t->stop;
+    $echo->stop;
 
     my %found = (requests => scalar @corpus);
 
@@ -286,6 +367,19 @@ sub run {
     }
 
     return $self->{found} = \%found;
+}
+
+
+sub _echo {
+    my ($request) = @_;
+
+    my ($token) = $request->uri =~ /token=([^&]*)/;
+    my ($session) = ($request->header('Cookie') // '') =~ /session=(.*)/;
+
+    return { status => 302, body => '', headers => [
+        Location => 'http://x/?token=' . ($token // ''),
+        'X-Echo' => $request->header('Authorization') // '',
+        'Set-Cookie' => 'session=' . ($session // '') ] };
 }
 
 
