@@ -126,10 +126,15 @@ ngx_meshkit_conf_open(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "stands beside \"meshkit_status\"";
     }
 
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler != NULL) {
+        return "stands in a location that serves something else";
+    }
+
     mlcf->file = cf->conf_file->file.name;
     mlcf->line = cf->conf_file->line;
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_meshkit_handler;
 
     return NGX_CONF_OK;
@@ -168,9 +173,65 @@ ngx_meshkit_conf_identities(const ngx_array_t *identities)
 }
 
 
+/* "meshkit_as" without variables names an identity with a key here */
+static char *
+ngx_meshkit_conf_check_as(ngx_conf_t *cf, const ngx_meshkit_loc_conf_t *mlcf)
+{
+    ngx_uint_t               i;
+    const ngx_str_t         *as;
+    ngx_meshkit_identity_t  *id;
+
+    if (mlcf->as == NULL || mlcf->as->lengths != NULL) {
+        return NGX_CONF_OK;
+    }
+
+    as = &mlcf->as->value;
+    id = mlcf->identities->elts;
+
+    for (i = 0; i < mlcf->identities->nelts; i++) {
+        if (id[i].id.len == as->len
+            && ngx_memcmp(id[i].id.data, as->data, as->len) == 0)
+        {
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"meshkit_as\" is \"%V\", which no \"meshkit_identity\" "
+                  "here has a key for in %V:%ui", as, &mlcf->file, mlcf->line);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* a directive behind "meshkit_open" may have taken the location over */
+static char *
+ngx_meshkit_conf_check_handler(ngx_conf_t *cf,
+    const ngx_meshkit_loc_conf_t *mlcf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname || clcf->handler == ngx_meshkit_handler) {
+        return NGX_CONF_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"meshkit_open\" stands in a location that serves "
+                  "something else in %V:%ui", &mlcf->file, mlcf->line);
+
+    return NGX_CONF_ERROR;
+}
+
+
 static char *
 ngx_meshkit_conf_check(ngx_conf_t *cf, const ngx_meshkit_loc_conf_t *mlcf)
 {
+    if (ngx_meshkit_conf_check_handler(cf, mlcf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (mlcf->metadata == NULL) {
         return ngx_meshkit_conf_missing(cf, mlcf,
                    "\"meshkit_metadata <internal prefix>;\"");
@@ -212,7 +273,7 @@ ngx_meshkit_conf_check(ngx_conf_t *cf, const ngx_meshkit_loc_conf_t *mlcf)
                    "a \"meshkit_read_ahead\" of 1 to 64 blocks");
     }
 
-    return NGX_CONF_OK;
+    return ngx_meshkit_conf_check_as(cf, mlcf);
 }
 
 

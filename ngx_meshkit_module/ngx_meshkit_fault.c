@@ -23,10 +23,25 @@ const ngx_meshkit_fault_t  ngx_meshkit_fault_late = {
 };
 
 
+u_char *
+ngx_meshkit_fault_status(u_char *text, ngx_uint_t status)
+{
+    text[0] = '\0';
+
+    if (status != 0 && status != NGX_HTTP_OK) {
+        (void) ngx_snprintf(text, NGX_MESHKIT_FAULT_STATUS, ", status %ui%Z",
+                            status);
+    }
+
+    return text;
+}
+
+
 void
 ngx_meshkit_fault_blame(ngx_meshkit_fetch_t *f, ngx_uint_t n,
     const ngx_meshkit_subrequest_t *s, const ngx_meshkit_fault_t *fault)
 {
+    u_char                  status[NGX_MESHKIT_FAULT_STATUS];
     ngx_meshkit_gateway_t  *gateway;
 
     gateway = &f->gateways[n];
@@ -55,10 +70,11 @@ ngx_meshkit_fault_blame(ngx_meshkit_fetch_t *f, ngx_uint_t n,
     }
 
     ngx_log_error(NGX_LOG_WARN, f->open->request->connection->log, 0,
-                  "meshkit: gateway \"%V\" left at block %uL: %s, %s",
+                  "meshkit: gateway \"%V\" left at block %uL: %s, %s%s",
                   &f->services[n].prefix,
                   mk_opener_position(f->open->opener),
-                  mk_status_name(fault->outcome), fault->why);
+                  mk_status_name(fault->outcome), fault->why,
+                  ngx_meshkit_fault_status(status, s->status));
 }
 
 

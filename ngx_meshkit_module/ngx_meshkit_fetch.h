@@ -142,6 +142,12 @@ ngx_uint_t ngx_meshkit_fetch_failed(const ngx_meshkit_open_t *open);
 /* --- between the three files of the fetch --------------------------------- */
 
 
+/* room for ", status N" */
+#define NGX_MESHKIT_FAULT_STATUS  (sizeof(", status ") + NGX_INT_T_LEN)
+
+/* What a log line ends with: text, with an HTTP status that is no 200 in it. */
+u_char *ngx_meshkit_fault_status(u_char *text, ngx_uint_t status);
+
 /* Notes, counts and logs that gateway n is left for its answer s. */
 void ngx_meshkit_fault_blame(ngx_meshkit_fetch_t *f, ngx_uint_t n,
     const ngx_meshkit_subrequest_t *s, const ngx_meshkit_fault_t *fault);

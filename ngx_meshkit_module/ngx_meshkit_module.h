@@ -181,6 +181,8 @@ struct ngx_meshkit_open_s {
 
     mk_status_t                    outcome;
     const char                    *why;         /* for the log; may be NULL */
+    ngx_uint_t                     answer;      /* the last HTTP status of a
+                                                   service, or 0; for it, too */
 
     unsigned                       accepted:1;  /* the capsule passed checks */
     unsigned                       granted:1;   /* ... and everybody agreed */

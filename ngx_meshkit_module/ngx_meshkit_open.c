@@ -84,6 +84,10 @@ ngx_meshkit_open_decide(ngx_meshkit_open_t *open, mk_status_t outcome,
         open->policy_ms = ngx_current_msec - open->policy_start;
     }
 
+    if (open->asked != NULL) {
+        open->answer = open->asked->status;
+    }
+
     open->decided = 1;
     open->outcome = outcome;
     open->why = why;
@@ -98,6 +102,7 @@ ngx_meshkit_open_log(ngx_meshkit_open_t *open)
     ngx_str_t            id;
     ngx_uint_t           level;
     ngx_http_request_t  *r;
+    u_char               status[NGX_MESHKIT_FAULT_STATUS];
 
     r = open->request;
 
@@ -112,11 +117,12 @@ ngx_meshkit_open_log(ngx_meshkit_open_t *open)
     level = mk_status_http(open->outcome) >= 500 ? NGX_LOG_ERR : NGX_LOG_INFO;
 
     ngx_log_error(level, r->connection->log, 0,
-                  "meshkit: capsule \"%V\" %s: %s%s%s", &id,
+                  "meshkit: capsule \"%V\" %s: %s%s%s%s", &id,
                   open->begun ? "aborted" : "refused",
                   mk_status_name(open->outcome),
                   open->why == NULL ? "" : ", ",
-                  open->why == NULL ? "" : open->why);
+                  open->why == NULL ? "" : open->why,
+                  ngx_meshkit_fault_status(status, open->answer));
 }
 
 
@@ -308,6 +314,8 @@ ngx_meshkit_open_answered(ngx_meshkit_open_t *open, mk_status_t status,
     const char *why)
 {
     if (open->asked != NULL) {
+        open->answer = open->asked->status;
+
         ngx_meshkit_subrequest_cancel(open->asked);
         ngx_meshkit_subrequest_release(open->asked);
         open->asked = NULL;

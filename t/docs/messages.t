@@ -89,6 +89,13 @@ my @mistakes = (
       'needs "meshkit_owners <jwks file>;": whose capsules are served' ],
     [ meshkit_open => 'meshkit_read_ahead 65;', undef, 'emerg',
       'needs a "meshkit_read_ahead" of 1 to 64 blocks' ],
+    [ meshkit_open => 'return 204; empty_gif;', undef, 'emerg',
+      '"meshkit_open" stands in a location that serves something else' ],
+    [ meshkit_open => 'location /x { empty_gif; meshkit_open cap; }', undef,
+      'emerg', '"meshkit_open" directive stands in a location that serves '
+      . 'something else' ],
+    [ meshkit_as => 'meshkit_as bob;', undef, 'emerg', '"meshkit_as" is "ID", '
+      . 'which no "meshkit_identity" here has a key for', '"bob"' => '"ID"' ],
     [ meshkit_deadline => 'meshkit_deadline 0;', undef, 'emerg',
       'needs a "meshkit_deadline" above 0' ],
     [ meshkit_metadata => 'meshkit_metadata metadata;', undef, 'emerg',

@@ -145,6 +145,14 @@ for my $row (@whole) {
     }
 }
 
+for my $status (500, 503) {
+    my $said = 'left at block 0: provider_http_error, the HTTP status is not '
+               . "200, status $status";
+
+    ok(scalar $e->nginx->grep_log(qr/\Q$said\E\b/),
+       "the error log has the status $status");
+}
+
 
 # --- an answer that is bad at one block -------------------------------------
 

@@ -165,6 +165,14 @@ for my $row (@faults) {
     $e->heal;
 }
 
+for my $status (410, 429, 503) {
+    my $said = 'refused: metadata_provider_error, the HTTP status is not 200, '
+               . "status $status";
+
+    ok(scalar $e->nginx->grep_log(qr/\Q$said\E\b/),
+       "the error log has the status $status");
+}
+
 # What is no fault.
 my @sound = (
     [ 'chunked', 'framing', framing => 'chunked' ],
