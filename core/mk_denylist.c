@@ -243,6 +243,36 @@ mk_denylist_value(mk_denylist_kind_t kind, mk_bytes_t text, uint8_t *out)
 }
 
 
+/*
+ * The next line.  CR alone ends one, too: else all that stands behind it
+ * would be taken for the reason of the first entry.
+ */
+static mk_bytes_t
+mk_denylist_next(mk_bytes_t *in)
+{
+    size_t      n;
+    mk_bytes_t  out;
+
+    for (n = 0; n < in->len; n++) {
+        if (in->data[n] == '\n' || in->data[n] == '\r') {
+            break;
+        }
+    }
+
+    (void) mk_bytes_take(in, n, &out);
+
+    /* of CRLF both */
+
+    n = in->len >= 2 && memcmp(in->data, "\r\n", 2) == 0 ? 2
+        : in->len > 0;
+
+    in->data += n;
+    in->len -= n;
+
+    return out;
+}
+
+
 /* NULL, or why the line denies nothing */
 static const char *
 mk_denylist_line(mk_denylist_t *list, mk_bytes_t line)
@@ -250,10 +280,6 @@ mk_denylist_line(mk_denylist_t *list, mk_bytes_t line)
     size_t              len;
     mk_bytes_t          word, value;
     mk_denylist_kind_t  kind;
-
-    if (line.len > 0 && line.data[line.len - 1] == '\r') {
-        line.len--;
-    }
 
     value = mk_denylist_trim(line, 1);
 
@@ -294,7 +320,7 @@ mk_denylist_lines(mk_denylist_t *list, mk_bytes_t text)
 
     for (line = 1; text.len > 0; line++) {
 
-        why = mk_denylist_line(list, mk_denylist_until(&text, '\n'));
+        why = mk_denylist_line(list, mk_denylist_next(&text));
 
         if (why == NULL) {
             continue;
@@ -316,7 +342,7 @@ mk_denylist_count(mk_bytes_t text)
     size_t  n;
 
     for (n = 0; text.len > 0; n++) {
-        (void) mk_denylist_until(&text, '\n');
+        (void) mk_denylist_next(&text);
     }
 
     return n;

@@ -7,8 +7,9 @@
  *
  * with kind one of capsule, cid, owner, identity, jti.  The reason is for
  * people: a line without one denies, and so does one whose reason is no
- * text.  Spaces around a field do not count, nor do a byte order mark and
- * the CR of a CRLF.  Empty lines and those that begin with '#' are skipped.
+ * text.  Spaces around a field do not count, nor does a byte order mark.
+ * LF, CRLF and CR alone end a line.  Empty lines and those that begin with
+ * '#' are skipped.
  *
  * A line that cannot be read denies nothing; it is counted and named, and
  * the others hold.

@@ -53,10 +53,6 @@ line_of(const uint8_t *from, const uint8_t *to, mk_bytes_t *value)
     mk_bytes_t      word;
     const uint8_t  *p;
 
-    if (from < to && to[-1] == '\r') {
-        to--;
-    }
-
     for (p = from; p < to && (*p == ' ' || *p == '\t'); p++) {
         /* void */
     }
@@ -163,9 +159,14 @@ compare(const mk_denylist_t *list, mk_bytes_t text, mk_bytes_t wanted)
     }
 
     for (n = 1; p < end; n++) {
-        next = first(p, end, '\n');
+        next = first(p, first(p, end, '\n'), '\r');
         kind = line_of(p, next, &value);
         expect_line(list, bad, n, kind, value, wanted, &expected);
+
+        if (end - next >= 2 && next[0] == '\r' && next[1] == '\n') {
+            next++;
+        }
+
         p = next == end ? end : next + 1;
     }
 
