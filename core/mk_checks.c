@@ -305,3 +305,24 @@ mk_checks_local(const mk_checks_facts_t *facts, mk_checks_found_t *found,
 
     return MK_OK;
 }
+
+
+mk_status_t
+mk_checks_again(const mk_checks_facts_t *facts, mk_check_t *check,
+    const char **why)
+{
+    mk_status_t        status;
+    mk_checks_found_t  found;
+
+    *why = NULL;
+    *check = MK_CHECK_DENYLIST;
+
+    status = mk_checks_denied(facts, &found, why);
+
+    if (status == MK_OK) {
+        *check = MK_CHECK_TIME;
+        status = mk_checks_times(facts, &found, why);
+    }
+
+    return status;
+}

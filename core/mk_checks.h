@@ -75,6 +75,14 @@ mk_status_t mk_checks_local(const mk_checks_facts_t *facts,
     mk_checks_found_t *found, const char **why);
 
 /*
+ * Once more, when services took their time to answer: what may have changed
+ * by itself since then, the denylist and the time.  Outcomes and *why as
+ * above; *check is the one that refused, or the last one.
+ */
+mk_status_t mk_checks_again(const mk_checks_facts_t *facts,
+    mk_check_t *check, const char **why);
+
+/*
  * That a signature is meant as a capsule's: the protected header has a kid
  * and the profile's typ.  MK_OK, or MK_INVALID_CAPSULE with *why set.  For
  * whoever verifies the signature by itself.

@@ -243,6 +243,7 @@ mk_token_read_capability(const json_t *json, const mk_token_facts_t *facts,
     }
 
     mk_token_copy(capability->jti, claims.jti);
+    mk_json_integer(json, "exp", &capability->exp);
 
     return NULL;
 }

@@ -28,6 +28,7 @@ typedef struct {
 /* An accepted capability token.  Owned texts. */
 typedef struct {
     char      jti[MK_NAME_MAX + 1];
+    int64_t   exp;
     unsigned  may_open:1;
     unsigned  may_download:1;
 } mk_capability_t;

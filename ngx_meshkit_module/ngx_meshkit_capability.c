@@ -177,6 +177,29 @@ ngx_meshkit_capability_check(ngx_meshkit_open_t *open, const char **why)
 }
 
 
+mk_status_t
+ngx_meshkit_capability_check_again(ngx_meshkit_open_t *open)
+{
+    const mk_capability_t  *capability;
+
+    capability = &open->capability;
+
+    if (capability->jti[0] == '\0') {
+        return MK_OK;
+    }
+
+    open->check = MK_CHECK_CAPABILITY;
+
+    if (ngx_time() - open->conf->clock_skew >= capability->exp) {
+        open->why = "the token expired while services were asked";
+        return MK_CAPABILITY_DENIED;
+    }
+
+    return ngx_meshkit_denylist_token(open, capability->jti,
+                                      MK_CAPABILITY_DENIED);
+}
+
+
 /* --- whether it was revoked ----------------------------------------------- */
 
 

@@ -262,6 +262,9 @@ void ngx_meshkit_policy_read(ngx_meshkit_open_t *open);
 /* ngx_meshkit_capability.c: the token that came with the request, if any */
 ngx_int_t ngx_meshkit_capability_take(ngx_meshkit_open_t *open);
 
+/* once more, in front of the key; MK_OK where there is none */
+mk_status_t ngx_meshkit_capability_check_again(ngx_meshkit_open_t *open);
+
 /*
  * ngx_meshkit_stream.c: authentic plaintext, as the client takes it; watch
  * waits for the client, client_event is the end of that wait

@@ -333,6 +333,68 @@ ngx_meshkit_open_answered(ngx_meshkit_open_t *open, mk_status_t status,
 /* --- what came back ------------------------------------------------------- */
 
 
+/* MK_OK; MK_INTERNAL_ERROR where the denylist cannot be used. */
+static mk_status_t
+ngx_meshkit_open_facts(ngx_meshkit_open_t *open, mk_checks_facts_t *facts)
+{
+    const ngx_meshkit_loc_conf_t  *conf;
+
+    conf = open->conf;
+
+    ngx_memzero(facts, sizeof(mk_checks_facts_t));
+
+    facts->capsule = open->capsule;
+    facts->id = ngx_meshkit_bytes(&open->id);
+    facts->identity = ngx_meshkit_bytes(&open->identity);
+    facts->action = open->action;
+    facts->owners = conf->owners;
+    facts->insecure_any_owner = conf->any_owner == 1;
+    facts->keyring = conf->keyring;
+    facts->now = ngx_time();
+    facts->skew = conf->clock_skew;
+    facts->max_size = (uint64_t) conf->max_size;
+
+    open->check = MK_CHECK_DENYLIST;
+
+    return ngx_meshkit_denylist_now(open, &facts->denylist);
+}
+
+
+/*
+ * Services may take as long as meshkit_deadline: what needs none is asked
+ * once more, so that nothing begins that has ended or was stopped meanwhile.
+ */
+static ngx_int_t
+ngx_meshkit_open_check_again(ngx_meshkit_open_t *open)
+{
+    mk_status_t        status;
+    mk_checks_facts_t  facts;
+
+    if (ngx_meshkit_denylist_admit(open) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    status = ngx_meshkit_open_facts(open, &facts);
+
+    if (status == MK_OK) {
+        status = mk_checks_again(&facts, &open->check, &open->why);
+    }
+
+    if (status == MK_OK) {
+        status = ngx_meshkit_capability_check_again(open);
+    }
+
+    if (status != MK_OK) {
+        ngx_meshkit_open_decide(open, status, open->why);
+        return NGX_DECLINED;
+    }
+
+    open->check = MK_CHECK_KEY;
+
+    return NGX_OK;
+}
+
+
 /*
  * The header of the file, the size and the key fit; or the story ends.  The
  * data key is on loan to the opener's creation only.
@@ -344,6 +406,10 @@ ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
     mk_secret_t         *data_key;
     mk_status_t          status;
     const mk_capsule_t  *capsule;
+
+    if (ngx_meshkit_open_check_again(open) != NGX_OK) {
+        return NGX_OK;
+    }
 
     capsule = open->capsule;
 
@@ -407,27 +473,10 @@ ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
 static void
 ngx_meshkit_open_check(ngx_meshkit_open_t *open)
 {
-    mk_status_t                    status;
-    mk_checks_facts_t              facts;
-    const ngx_meshkit_loc_conf_t  *conf;
+    mk_status_t        status;
+    mk_checks_facts_t  facts;
 
-    conf = open->conf;
-
-    ngx_memzero(&facts, sizeof(mk_checks_facts_t));
-
-    facts.capsule = open->capsule;
-    facts.id = ngx_meshkit_bytes(&open->id);
-    facts.identity = ngx_meshkit_bytes(&open->identity);
-    facts.action = open->action;
-    facts.owners = conf->owners;
-    facts.insecure_any_owner = conf->any_owner == 1;
-    facts.keyring = conf->keyring;
-    facts.now = ngx_time();
-    facts.skew = conf->clock_skew;
-    facts.max_size = (uint64_t) conf->max_size;
-
-    open->check = MK_CHECK_DENYLIST;
-    status = ngx_meshkit_denylist_now(open, &facts.denylist);
+    status = ngx_meshkit_open_facts(open, &facts);
 
     if (status == MK_OK) {
         status = mk_checks_local(&facts, &open->found, &open->why);
