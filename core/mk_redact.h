@@ -19,9 +19,10 @@
  *     longer than MK_NEEDLES_PREFIX, whatever begins with so many of its bytes
  *
  * What comes in its place is mk_mask.h's.  Where rules say "again", what has
- * that shape already is left as it is, so that masking twice is masking once,
- * if no secret that is given has a space or a delimiter in it.  Elsewhere a
- * client that writes a mask itself gets another one: it can forge none.
+ * that shape already is left as it is; a value that was masked in parts may be
+ * masked as a whole the next time, and what was masked never comes back.
+ * Elsewhere a client that writes a mask itself gets another one: it can forge
+ * none.
  *
  * Time is linear in the text: a byte costs no more than each name once, and
  * mk_needles.h's bound for all secrets.  Nothing is allocated but what

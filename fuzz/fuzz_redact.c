@@ -67,7 +67,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     size_t        n;
-    uint8_t      *text, *once;
+    uint8_t      *text;
     mk_bytes_t    in, args[2], headers[2], secrets[1];
     mk_redact_t   rules;
     mk_secret_t  *key;
@@ -100,10 +100,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (is_token(secrets[0])) {
         FUZZ_HOLDS(!holds(text, in.len, secrets[0]));
 
-        once = fuzz_copy(fuzz_bytes(text, in.len));
-        FUZZ_HOLDS(mk_redact_text(&rules, text, in.len) == 0);
-        FUZZ_HOLDS(memcmp(text, once, in.len) == 0);
-        free(once);
+        /* what was masked in parts may be masked as a whole now */
+
+        mk_redact_text(&rules, text, in.len);
+        FUZZ_HOLDS(!holds(text, in.len, secrets[0]));
     }
 
     mk_redact_value(key, text, in.len);
