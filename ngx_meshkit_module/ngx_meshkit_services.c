@@ -67,25 +67,6 @@ ngx_meshkit_services_parameter(const ngx_str_t *word, const char *name,
 }
 
 
-/* NGX_OK, NGX_DECLINED if the word is none of these, or NGX_ERROR. */
-static ngx_int_t
-ngx_meshkit_services_token(ngx_conf_t *cf, const ngx_str_t *word,
-    ngx_meshkit_service_t *service)
-{
-    ngx_str_t  value;
-
-    if (ngx_meshkit_services_parameter(word, "token_file=", &value)) {
-        return ngx_meshkit_keys_read_token(cf, &value, &service->token);
-    }
-
-    if (ngx_meshkit_services_parameter(word, "token_env=", &value)) {
-        return ngx_meshkit_keys_read_token_env(cf, &value, &service->token);
-    }
-
-    return NGX_DECLINED;
-}
-
-
 char *
 ngx_meshkit_conf_unknown(ngx_conf_t *cf, ngx_str_t *word, const char *known)
 {
@@ -96,13 +77,34 @@ ngx_meshkit_conf_unknown(ngx_conf_t *cf, ngx_str_t *word, const char *known)
 }
 
 
+/* A parameter of every service; "known" are the words that there are. */
+static char *
+ngx_meshkit_services_token(ngx_conf_t *cf, ngx_str_t *word,
+    ngx_meshkit_service_t *service, const char *known)
+{
+    ngx_int_t  rc;
+    ngx_str_t  value;
+
+    if (ngx_meshkit_services_parameter(word, "token_file=", &value)) {
+        rc = ngx_meshkit_keys_read_token(cf, &value, &service->token);
+
+    } else if (ngx_meshkit_services_parameter(word, "token_env=", &value)) {
+        rc = ngx_meshkit_keys_read_token_env(cf, &value, &service->token);
+
+    } else {
+        return ngx_meshkit_conf_unknown(cf, word, known);
+    }
+
+    return rc == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
 /* meshkit_metadata <internal prefix> [token_file=...|token_env=...]; */
 char *
 ngx_meshkit_services_metadata(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char  *p = conf;
 
-    ngx_int_t                rc;
     ngx_str_t               *value;
     ngx_uint_t               i;
     ngx_meshkit_service_t  **service;
@@ -125,14 +127,10 @@ ngx_meshkit_services_metadata(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     for (i = 2; i < cf->args->nelts; i++) {
-        rc = ngx_meshkit_services_token(cf, &value[i], *service);
-
-        if (rc == NGX_DECLINED) {
-            return ngx_meshkit_conf_unknown(cf, &value[i],
-                                "\"token_file=\" or \"token_env=\"");
-        }
-
-        if (rc != NGX_OK) {
+        if (ngx_meshkit_services_token(cf, &value[i], *service,
+                                       "\"token_file=\" or \"token_env=\"")
+            != NGX_CONF_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }
@@ -147,7 +145,6 @@ ngx_meshkit_services_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_meshkit_loc_conf_t *mlcf = conf;
 
-    ngx_int_t   rc;
     ngx_str_t  *value;
     ngx_uint_t  i;
 
@@ -185,15 +182,11 @@ ngx_meshkit_services_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             continue;
         }
 
-        rc = ngx_meshkit_services_token(cf, &value[i], mlcf->policy);
-
-        if (rc == NGX_DECLINED) {
-            return ngx_meshkit_conf_unknown(cf, &value[i],
-                                "\"format=authzen\", \"format=lit\", "
-                                "\"token_file=\" or \"token_env=\"");
-        }
-
-        if (rc != NGX_OK) {
+        if (ngx_meshkit_services_token(cf, &value[i], mlcf->policy,
+                                       "\"format=authzen\", \"format=lit\", "
+                                       "\"token_file=\" or \"token_env=\"")
+            != NGX_CONF_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }
@@ -208,7 +201,6 @@ ngx_meshkit_services_gateway(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_meshkit_loc_conf_t *mlcf = conf;
 
-    ngx_int_t               rc;
     ngx_str_t              *value;
     ngx_uint_t              i;
     ngx_meshkit_service_t  *service;
@@ -251,18 +243,12 @@ ngx_meshkit_services_gateway(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         } else if (ngx_strcmp(value[i].data, "raw") == 0) {
             service->form = NGX_MESHKIT_RAW;
 
-        } else {
-            rc = ngx_meshkit_services_token(cf, &value[i], service);
-
-            if (rc == NGX_DECLINED) {
-                return ngx_meshkit_conf_unknown(cf, &value[i],
-                                "\"auto\", \"car\", \"raw\", "
-                                "\"token_file=\" or \"token_env=\"");
-            }
-
-            if (rc != NGX_OK) {
-                return NGX_CONF_ERROR;
-            }
+        } else if (ngx_meshkit_services_token(cf, &value[i], service,
+                                       "\"auto\", \"car\", \"raw\", "
+                                       "\"token_file=\" or \"token_env=\"")
+                   != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
         }
     }
 
