@@ -20,7 +20,7 @@ use Test::More ();
 
 use Meshkit::Process qw(spawn end_process wait_process run_command wait_for);
 
-use constant { INSTALL_TIMEOUT => 600, START_TIMEOUT => 60,
+use constant { INSTALL_TIMEOUT => 1800, START_TIMEOUT => 60,
                STOP_TIMEOUT => 20 };
 
 
