@@ -23,6 +23,10 @@ package Meshkit::Edge;
 #             that no earlier request has found to be ill or without CAR
 #   alone     1: also /one/car/, /one/raw/, /one/auto/ with gateway 0 only
 #   accel     1: X-Accel-* headers of the services are not ignored
+#   asked     1: ->asked(reply) gives the raw blocks that gateways were asked
+#             for, as "0 <cid> 200" each, by nginx's own log: a gateway that
+#             is not ours keeps none for us.  A CAR need not be in that log,
+#             since it is left when the last block is there.
 #   forms     [qw(car raw auto)]
 #   nginx     { options of Meshkit::Nginx }
 #
@@ -251,10 +255,31 @@ sub _gateway_text {
 location ^~ /_gw$set/$n/ {
     internal;
     proxy_pass http://gw$n/;
+    ${\ $self->_asked_text($n) }
     ${\ $self->text('gateway') }
     ${\ $self->text("gateway$n") }
 }
 EOL
+}
+
+
+sub _asked_text {
+    my ($self, $n) = @_;
+
+    return '' if !$self->{asked};
+    return "log_subrequest on; set \$asked $n;"
+           . ' access_log %%DIR%%/logs/asked.log asked;';
+}
+
+
+# A request is logged when it and its subrequests have ended. A connection of
+# HTTP/1 with one request is known by its number.
+sub asked {
+    my ($self, $r) = @_;
+
+    my $connection = $self->log($r)->{connection};
+
+    return $self->{t}->read('logs/asked.log') =~ /^$connection raw (.*)$/mg;
 }
 
 
@@ -317,8 +342,12 @@ http {
     %%HTTP%%
     log_format edge escape=json '{"tag":"\$http_x_tag",$logged,'
         '"status":"\$status","bytes":"\$body_bytes_sent",'
-        '"completion":"\$request_completion","uri":"\$uri"}';
+        '"completion":"\$request_completion","uri":"\$uri",'
+        '"connection":"\$connection"}';
     access_log %%DIR%%/logs/edge.log edge;
+    log_format asked '\$connection \$arg_format \$asked \$asked_cid '
+        '\$upstream_status';
+    map \$uri \$asked_cid { "~/(?<asked_last>[^/]+)\$" \$asked_last; }
     meshkit_identity alice %%DIR%%/keys/alice.pem;
     meshkit_owners %%DIR%%/keys/owners.jwks;
     proxy_http_version 1.1;

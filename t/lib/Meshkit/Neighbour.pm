@@ -10,6 +10,9 @@ package Meshkit::Neighbour;
 #   $n->pause; ->resume;                          # it hangs; no longer
 #   $n->stop; ->kill; ->start;                    # the same command again
 #
+# new takes also env (a hash, added to the environment) and instance (what
+# tells two of the same program apart: the name of its log).
+#
 # The rows are what t/interop/run prints: neighbour, version, what was
 # exercised, result.
 
@@ -27,7 +30,8 @@ use constant { INSTALL_TIMEOUT => 1800, START_TIMEOUT => 60,
 sub new {
     my ($class, $name, %opt) = @_;
 
-    my $self = bless { name => $name, version => '-', %opt }, $class;
+    my $self = bless { name => $name, instance => $name, env => {},
+                       version => '-', %opt }, $class;
     my $r = run_command({ timeout => INSTALL_TIMEOUT }, 't/interop/install',
                         $name);
 
@@ -44,7 +48,8 @@ sub new {
 
 
 sub program { return $_[0]{program} }
-sub log { return Meshkit::Process::slurp("$_[0]{dir}/$_[0]{name}.log") }
+sub log { return Meshkit::Process::slurp($_[0]->_log_path) }
+sub _log_path { return "$_[0]{dir}/$_[0]{instance}.log" }
 
 
 sub version {
@@ -65,12 +70,13 @@ sub start {
 
     $self->{$_} = $opt{$_} for keys %opt;
 
-    my $log = "$self->{dir}/$self->{name}.log";
+    my $log = $self->_log_path;
 
-    $self->{pid} = spawn($self->{name}, sub {
+    $self->{pid} = spawn($self->{instance}, sub {
         open STDIN, '<', '/dev/null' or die "stdin: $!";
         open STDOUT, '>>', $log or die "$log: $!";
         open STDERR, '>&', \*STDOUT or die "stderr: $!";
+        @ENV{keys %{ $self->{env} }} = values %{ $self->{env} };
         my @command = ($self->program, @{ $self->{command} });
         exec { $command[0] } @command or die "exec $command[0]: $!\n";
     }, guard => 1);
@@ -84,7 +90,7 @@ sub start {
 
     $self->stop;
     $self->_row('started', 0);
-    die "$self->{name} does not start:\n" . $self->log;
+    die "$self->{instance} does not start:\n" . $self->log;
 }
 
 
