@@ -258,6 +258,10 @@ require (
 	lukechampine.com/blake3 v1.4.1 // indirect
 )
 
-replace github.com/quic-go/webtransport-go => github.com/quic-go/webtransport-go v0.11.1
-
-replace github.com/quic-go/quic-go => github.com/quic-go/quic-go v0.60.0
+// Kubo's own go.mod replaces go-libp2p by a fork, which holds for its own
+// build only and which not every module proxy has. The released go-libp2p
+// goes with these two, and no offline node uses either.
+replace (
+	github.com/quic-go/quic-go => github.com/quic-go/quic-go v0.60.0
+	github.com/quic-go/webtransport-go => github.com/quic-go/webtransport-go v0.11.1
+)
