@@ -21,7 +21,19 @@ my $keys = 't/vectors/keys';
 # has locations that nobody has asked yet.
 my $e = Meshkit::Edge->new(gateways => 2, alone => 1, fresh => 40,
                            asked => 1,
-                           text => { open => 'meshkit_deadline 8s;' });
+                           text => { open => 'meshkit_deadline 8s;',
+                                     server => <<'EOT' });
+location ~ ^/named/(?<cap>.*)$ {
+    meshkit_open $cap;
+    meshkit_metadata /_meshkit/metadata;
+    meshkit_gateway /_named;
+}
+location ^~ /_named/ {
+    internal;
+    proxy_pass http://gw0/;
+    proxy_set_header Host localhost;
+}
+EOT
 my $t = $e->nginx;
 
 # One node as it is recommended, one as it comes.
@@ -223,6 +235,16 @@ $kubo->exercise('meshkitctl opens from it' => sub {
                    'http://127.0.0.1:' . $kubo->port, '--out', $out);
         is(Meshkit::Process::slurp($out), $sealed{$id}{plain}, $id);
     }
+});
+
+
+# What docs/DIRECTIVES.md warns of.
+$kubo->exercise('by the name localhost it redirects: not followed' => sub {
+    my $r = $e->get('/named/file');
+
+    is($e->outcome($r, $sealed{file}), '502 provider_http_error', 'refused');
+    is(scalar $t->grep_log(qr{"/_named" left .* status 301}), 2,
+       'the CAR and the block were redirected');
 });
 
 
