@@ -3,9 +3,9 @@
 //
 //     node gateway.mjs PORT DIRECTORY
 //
-// It listens on 127.0.0.1, says "ready", and then what it was asked for and
-// with which status it answered.  It asks nobody: without routers, brokers
-// and libp2p, Helia has what is in the directory.
+// It listens on 127.0.0.1, says "ready", and then what it was asked for, with
+// which status it answered, and the X-Request-ID.  It asks nobody: without
+// routers, brokers and libp2p, Helia has what is in the directory.
 
 import { createServer } from 'node:http';
 import { Readable } from 'node:stream';
@@ -50,7 +50,8 @@ async function answer(request, response) {
         signal: gone.signal,
     });
 
-    console.log(`${request.method} ${request.url} ${found.status}`);
+    console.log(request.method, request.url, found.status,
+        request.headers['x-request-id'] ?? '-');
     response.writeHead(found.status, Object.fromEntries(found.headers));
 
     // A slow reader is waited for; an error on one side ends the other.
@@ -61,7 +62,7 @@ async function answer(request, response) {
 
 // Who was promised a body, and does not get all of it, is cut off.
 function fail(request, response, error) {
-    console.log(`${request.method} ${request.url} failed: ${error}`);
+    console.log(request.method, request.url, 'failed:', `${error}`);
 
     if (response.headersSent) {
         response.destroy();
