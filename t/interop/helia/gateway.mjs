@@ -5,7 +5,7 @@
 //
 // It listens on 127.0.0.1, says "ready", and then what it was asked for, with
 // which status it answered, and the X-Request-ID.  It asks nobody: without
-// routers, brokers and libp2p, Helia has what is in the directory.
+// routers, brokers and libp2p Helia has what is in the directory, no more.
 
 import { createServer } from 'node:http';
 import { Readable } from 'node:stream';
@@ -73,6 +73,12 @@ function fail(request, response, error) {
 }
 
 
+// Names of other kinds would be looked up elsewhere.
 createServer((request, response) => {
+    if (!request.url.startsWith('/ipfs/')) {
+        response.writeHead(404).end();
+        return;
+    }
+
     answer(request, response).catch((error) => fail(request, response, error));
 }).listen(Number(port), '127.0.0.1', () => console.log('ready'));
