@@ -261,11 +261,16 @@ sanitize: deps-sanitize
 
 # --- programs of other projects ---------------------------------------------
 
-## run with Cerbos from npm, and print a table; QUICK=1 for the short form
+## run with programs of others, and print a table; QUICK=1: two of them
 .PHONY: interop
 interop: deps-test
 	@$(MAKE) --no-print-directory -j2 all
 	@QUICK=$(QUICK) t/interop/run
+
+## write the tables of the last whole "make interop" into the documents
+.PHONY: interop-documents
+interop-documents:
+	@t/interop/table --write $(BUILD)/interop.tsv
 
 
 # --- installing -------------------------------------------------------------
@@ -292,5 +297,5 @@ help:
 	@awk '/^## / { what = substr($$0, 4) } \
 	      /^[a-z-]+:/ && what != "" { \
 	          split($$1, name, ":"); \
-	          printf "make %-13s %s\n", name[1], what; what = "" }' \
+	          printf "make %-17s %s\n", name[1], what; what = "" }' \
 	    Makefile
