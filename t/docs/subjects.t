@@ -25,7 +25,7 @@ my $json = JSON::PP->new->utf8->canonical;
 
 # The policy service knows whole subjects only.
 my %members = map { $_ => 1 } 'CN=ann,O=Example', 'ann', 'partner:ann',
-              'api:ann';
+              'oidc:ann', 'api:ann';
 
 my $policy = Meshkit::Policy->run(decide => sub {
     my ($question) = @_;
@@ -44,8 +44,15 @@ my $login = Meshkit::Service->run(handler => sub {
         defined $sessions{$cookie} ? ('X-User' => $sessions{$cookie}) : () ] };
 });
 
-# What verifies JWTs: HS256, an audience, a time.
+# What stands for oauth2-proxy: it knows sessions too, and verifies JWTs by
+# HS256, an audience, a time.  t/interop/oauth2-proxy.t has the real one.
 my $jwt = Meshkit::Service->run(handler => sub {
+    my $cookie = $_[0]->header('Cookie') // '';
+    my ($user) = $cookie =~ /^__Host-share=(ann|eve)\z/;
+
+    return { status => 202, body => '',
+             headers => [ 'X-Auth-Request-User' => $user ] } if $user;
+
     my $token = ($_[0]->header('Authorization') // '') =~ /^Bearer (\S+)$/
                 ? $1 : '';
     my ($head, $claims, $tag) = split /\./, $token;
@@ -123,11 +130,12 @@ sub by_certificate {
 
 
 sub by_session { return ('--cookie', "session=$_[0]") }
+sub by_web { return ('--cookie', "__Host-share=$_[0]") }
 sub by_jwt { return ('-H', 'Authorization: Bearer ' . jwt(@_)) }
 
 
 my %path = (certificate => '', password => 'staff/', login => 'partner/',
-            jwt => 'api/');
+            web => 'web/', jwt => 'api/');
 my @claims = map { ('-H', "$_: ann") }
     qw(X-User X-Remote-User Remote-User X-Auth-Request-User X-Forwarded-User
        X-Meshkit-Subject);
@@ -160,13 +168,14 @@ sub comes_to {
 # Of each way: ann and eve.
 my %ann = (certificate => [ by_certificate('ann') ],
            password => [ '--user', 'ann:one' ], login => [ by_session(1) ],
-           jwt => [ by_jwt(sub => 'ann') ]);
+           web => [ by_web('ann') ], jwt => [ by_jwt(sub => 'ann') ]);
 my %eve = (certificate => [ by_certificate('eve') ],
            password => [ '--user', 'eve:two' ], login => [ by_session(2) ],
-           jwt => [ by_jwt(sub => 'eve') ]);
+           web => [ by_web('eve') ], jwt => [ by_jwt(sub => 'eve') ]);
 my %subject = (certificate => 'CN=%s,O=Example', password => '%s',
-               login => 'partner:%s', jwt => 'api:%s');
-my %nobody = (certificate => 403, password => 401, login => 401, jwt => 401);
+               login => 'partner:%s', web => 'oidc:%s', jwt => 'api:%s');
+my %nobody = (certificate => 403, password => 401, login => 401, web => 302,
+              jwt => 401);
 
 for my $way (sort keys %path) {
     my ($ann, $eve) = map { sprintf $subject{$way}, $_ } qw(ann eve);
@@ -209,6 +218,17 @@ comes_to('jwt', 'without a signature', 401, undef, '-H',
                          { sub => 'ann', aud => 'share',
                            exp => time + 600 }), '');
 
+# In a browser nobody is sent to log in, and whom that does not help is not.
+my $bound = $e->share(size => 70_000, capability_issuer => 'owner');
+
+like(tls($t, "/web/$share->{id}?x")->header('Location'),
+     qr{:\d+/oauth2/sign_in\?rd=/web/\Q$share->{id}\E\?x\z},
+     'web: nobody is sent to log in, and back');
+
+my $r = tls($t, "/web/$bound->{id}", @{ $ann{web} });
+is($r->status, 401, 'web: a share that requires a capability');
+like($r->body, qr/^\w[^<]+\z/, 'web: says what to do');
+
 # A proof goes to whoever verifies it, and no further.
 comes_to('jwt', 'ann, with more than is needed', '200 the file', 'api:ann',
          by_jwt(sub => 'ann'), by_session(1), @claims);
@@ -223,7 +243,7 @@ is(scalar(grep { $_->header('Authorization') || $_->header('Cookie') }
 
 # A service that is down lets nobody in.
 $_->stop for $login, $jwt;
-for my $way (qw(login jwt)) {
+for my $way (qw(login web jwt)) {
     $_->clear for $e->services, $policy;
     is(tls($t, "/$path{$way}$share->{id}", @{ $ann{$way} })->status, 500,
        "$way: a service that is down");

@@ -44,7 +44,7 @@ sub text {
 
 sub documents {
     return (qw(README.md SECURITY.md CHANGES docs/DIRECTIVES.md
-               docs/FORMAT.md docs/DESIGN.md), glob 'conf.d/*.conf');
+               docs/FORMAT.md docs/DESIGN.md), glob 'conf.d/*.{conf,cfg}');
 }
 
 
