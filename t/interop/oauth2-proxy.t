@@ -98,7 +98,7 @@ my $program = $issuer->program;
 
 $program =~ s{/node_modules/.*}{/issuer.mjs}s;
 $issuer->version(qr/^([\d.]+)$/m, $program, '--version');
-$gate->version(qr/v?(\d[\d.]+)/, '--version');
+$gate->version_of('github.com/oauth2-proxy/oauth2-proxy/v7');
 
 
 sub issues {

@@ -5,6 +5,7 @@ package Meshkit::Neighbour;
 #
 #   my $n = Meshkit::Neighbour->new('cerbos', dir => $t->dir);
 #   $n->version(qr/^([\d.]+)/, '--version');
+#   $n->version_of('github.com/...');         # a Go program that knows none
 #   $n->start(command => [ 'server' ], ready => sub { ... });
 #   $n->exercise('members open', sub { ... });    # a subtest, and a row
 #   $n->pause; ->resume;                          # it hangs; no longer
@@ -59,6 +60,20 @@ sub version {
 
     ($self->{version}) = $r->{out} =~ $pattern;
     die "$self->{name} says no version: $r->{out}$r->{err}\n"
+        if !defined $self->{version};
+
+    return $self->{version};
+}
+
+
+# The version of the module that the program is of, as Go wrote it into it.
+sub version_of {
+    my ($self, $module) = @_;
+
+    my $r = run_command({}, qw(go version -m), $self->program);
+
+    ($self->{version}) = $r->{out} =~ /^\tmod\t\Q$module\E\tv(\S+)/m;
+    die "$self->{name} was not built from $module: $r->{out}$r->{err}\n"
         if !defined $self->{version};
 
     return $self->{version};
