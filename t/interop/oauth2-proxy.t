@@ -73,8 +73,9 @@ my $login = 'http://127.0.0.1:' . $t->port('login');
 
 $t->write('issuer.json', $json->encode({
     host => '127.0.0.1', port => $t->port('login') + 0, seconds => 4,
-    clients => [
+    blocked => $t->write('blocked', ''), clients => [
         { client_id => 'share-gateway', client_secret => $secret{gate},
+          grant_types => [ 'authorization_code', 'refresh_token' ],
           redirect_uris => [ "$front/oauth2/callback" ] },
         map { { client_id => $_, client_secret => $secret{$_},
                 grant_types => [ 'client_credentials' ],
@@ -110,7 +111,8 @@ sub issues {
 }
 
 
-# The operator's file, with other addresses and what else is said here.
+# The operator's file, with other addresses and what else is said here;
+# undef: without that line.
 sub guards {
     my (%other) = @_;
 
@@ -118,7 +120,8 @@ sub guards {
 
     $text =~ s{https://login\.example\.org}{$login};
     $text =~ s{https://$HOST}{$front};
-    $text =~ s{^$_\s*=.*$}{$_ = $other{$_}}m or die $_ for keys %other;
+    $text =~ s{^$_\s*=.*\n}{}m for keys %other;
+    $text .= "$_ = $other{$_}\n" for grep { defined $other{$_} } keys %other;
     $text =~ s/%%PORT_(\w+)%%/$t->port($1)/ge;
     $text =~ s/%%DIR%%/$t->dir/ge;
     $t->write('oauth2-proxy.cfg', $text);
@@ -149,8 +152,14 @@ sub fetch {
 }
 
 
-sub ask { my ($who, $path, @args) = @_;
-          return fetch($who, "$front$path", @args) }
+sub ask {
+    my ($who, $path, @args) = @_;
+
+    my $r = fetch($who, "$front$path", @args);
+
+    note_secrets($r, '');
+    return $r;
+}
 
 
 # What a browser and its person do: redirects are followed, forms of the
@@ -545,6 +554,29 @@ $gate->exercise('a session ends when its time is over' => sub {
     ok(wait_for(30, $ended), 'it ends');
     outcome_is('thief', 'bound', '302 to log in', '-b', "__Host-share=$own");
     outcome_is('ann', 'bound', '302 to log in');
+});
+
+
+$issuer->exercise('cookie_refresh: who is blocked at it, is out' => sub {
+    $gate->stop;
+    guards(cookie_refresh => '"1s"', session_cookie_minimal => undef,
+           scope => '"openid email offline_access"', prompt => '"consent"');
+
+    my ($r) = visit('ben', "$front/web/bound");
+    is(outcome($r, 'bound'), '200 ok', 'ben logs in');
+
+    my $first = session('ben');
+    ok(wait_for(20, sub { ask('ben', '/web/bound');
+                          session('ben') ne $first }),
+       'his session is made anew as he opens a share');
+    outcome_is('ben', 'bound', '200 ok');
+
+    $t->write('blocked', "ben\n");
+    ok(wait_for(20, sub { ask('ben', '/web/bound')->status == 302 }),
+       'blocked, he is out');
+    outcome_is('ben', 'bound', '302 to log in');
+    outcome_is('thief', 'bound', '302 to log in', '-b',
+               "__Host-share=$first");
 });
 
 

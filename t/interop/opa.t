@@ -367,7 +367,7 @@ $opa->exercise('killed in the midst of questions' => sub {
 });
 
 
-$opa->exercise('before it has its bundle nothing opens' => sub {
+$opa->exercise('its bundle: not yet there, replaced, cut' => sub {
     my $file = $t->dir . '/bundle.tar.gz';
 
     $t->write("bundle/$_", Meshkit::Process::slurp("$own/policy/$_"))
@@ -398,13 +398,39 @@ EOY
     outcome_is('ann', 'open', 'project', '503 policy_provider_error');
     isnt($ready->(), 200, 'and it says that it is not ready');
 
-    $store->route(qr{^/bundle\.tar\.gz}, type => 'application/gzip',
-                  body => Meshkit::Process::slurp($file));
+    serve_bundle($store, Meshkit::Process::slurp($file));
     ok(wait_for(60, sub { $ready->() == 200 }), 'the bundle comes');
     outcome_is('ann', 'open', 'project', '200 ok');
     outcome_is('eve', 'open', 'project', '403 policy_denied');
+
+    # ann is no member of the next one; the one behind it is cut
+    my $data = $t->read('bundle/data.json');
+    $t->write('bundle/data.json', $data =~ s/"ann", "ben"/"eve", "ben"/gr);
+    $r = run_command({}, $opa->program, qw(build -b -o), $file,
+                     $t->dir . '/bundle');
+    my $next = Meshkit::Process::slurp($file);
+
+    serve_bundle($store, $next);
+    ok(wait_for(60, sub { as('ann', '/open/project')->status == 403 }),
+       'the next one takes effect');
+    outcome_is('eve', 'open', 'project', '200 ok');
+
+    serve_bundle($store, substr $next, 0, length($next) / 2);
+    $store->clear;
+    ok($store->wait_for_requests(3, qr{^/bundle}, 60), 'one that is cut');
+    outcome_is('ann', 'open', 'project', '403 policy_denied');
+    outcome_is('eve', 'open', 'project', '200 ok');
     is($store->count, $store->count(qr{^/bundle}), 'it fetches nothing else');
 });
+
+
+sub serve_bundle {
+    my ($store, $bytes) = @_;
+
+    $store->clear_routes;
+    $store->route(qr{^/bundle\.tar\.gz}, type => 'application/gzip',
+                  body => $bytes);
+}
 
 
 $opa->exercise('by TLS, and by its certificate only' => sub {

@@ -5,7 +5,7 @@
 //     node issuer.mjs --version
 //
 // CONFIG.json: host, port, clients (as oidc-provider has them), seconds (how
-// long a machine's token lives).
+// long a machine's token lives), blocked (a file with a name on each line).
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -61,6 +61,10 @@ const provider = new Provider(`http://${config.host}:${config.port}`, {
         },
     },
     async findAccount(ctx, id) {
+        if (readFileSync(config.blocked, 'utf8').split('\n').includes(id)) {
+            return undefined;
+        }
+
         return {
             accountId: id,
             claims: () => ({
