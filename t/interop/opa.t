@@ -192,6 +192,31 @@ $opa->exercise('the policy passes its own tests' => sub {
     is($r->{out} . $r->{err}, '', 'opa fmt');
 });
 
+$opa->exercise('the policy of docs/DIRECTIVES.md decides' => sub {
+    my ($rego) = Meshkit::Process::slurp('docs/DIRECTIVES.md')
+                 =~ /^(    package meshkit\.share\n(?:    .*\n|\n)+)/m;
+    my $file = $t->write('shown.rego', $rego =~ s/^    //gmr);
+    my $r = run_command({}, $opa->program, qw(check --strict), $file);
+
+    is($r->{exit}, 0, 'opa check') or diag($r->{err});
+
+    for my $row ([ ann => 'open', 1 ], [ eve => 'open', 0 ],
+                 [ ann => 'download', 0 ])
+    {
+        my ($who, $act, $yes) = @$row;
+        my $input = $t->write('input.json', $json->encode({
+            subject => { id => $who }, action => { name => $act },
+            resource => { properties => { policyId => 'project' } } }));
+
+        $r = run_command({}, $opa->program, qw(eval --format json --data),
+                         $file, '--data', "$own/policy/data.json", '--input',
+                         $input, 'data.meshkit.share.authzen');
+        is_deeply($json->decode($r->{out})->{result}[0]{expressions}[0]{value},
+                  { decision => $yes ? JSON::PP::true : JSON::PP::false },
+                  "$who, $act");
+    }
+});
+
 serves();
 $e->start;
 

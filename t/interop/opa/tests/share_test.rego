@@ -60,6 +60,13 @@ test_where_and_when if {
 	decision({"context": {"time": "soon"}}) == false
 }
 
+# nanoseconds in 64 bits end in 2262: what is beyond is undefined
+test_an_end_beyond_2262_denies if {
+	answer := share.authzen with input as ask({})
+		with data.terms.project.until as "2262-04-12T00:00:00Z"
+	answer == {"decision": false}
+}
+
 test_nothing_known_is_no if {
 	answer := share.authzen with input as {}
 	answer == {"decision": false}
