@@ -6,8 +6,6 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
-use File::Basename qw(dirname);
 use JSON::PP ();
 use MIME::Base64 qw(encode_base64 encode_base64url decode_base64url);
 use Test::More;

@@ -5,7 +5,6 @@
 use strict;
 use warnings;
 
-use Cwd qw(getcwd);
 use Digest::SHA qw(sha256_hex);
 use JSON::PP ();
 use MIME::Base64 qw(encode_base64);
