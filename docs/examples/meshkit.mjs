@@ -10,10 +10,10 @@
 //
 //   file     a Blob, a Uint8Array, or an iterable of Uint8Array, async or not;
 //            of any size, since one segment of it is in memory at a time
-//   blocks   where blocks go: { async put(cid, bytes) }.  A put that takes its
-//            time holds the sealing back, so nothing piles up
+//   blocks   { async put(cid, bytes) }; one that takes its time holds the
+//            sealing back, so nothing piles up
 //
-// sealed.key opens the file and everything that is shared of it.
+// sealed.key opens the file, and whatever is shared of it.
 
 import { Aes256Gcm, CipherSuite, DhkemP256HkdfSha256, DhkemX25519HkdfSha256,
          HkdfSha256 } from '@hpke/core';
@@ -26,7 +26,7 @@ export const CONTENT_ALG = 'FLOE-A256GCM-SHA384';
 export const SEGMENTS = [65536, 262144, 1048576];
 export const OVERHEAD = 32;             // what a segment adds to its plaintext
 export const NOT_FINAL = 0xffffffff;    // in the place of a segment's length
-export const JSON_MAX = 65536, WRAPS_MAX = 256;     // of a record
+export const JSON_MAX = 65536, WRAPS_MAX = 256;
 const ROTATION = 2 ** 20;               // segments under one key
 
 export const utf8 = text => new TextEncoder().encode(text);
@@ -41,10 +41,10 @@ export function concat(...parts) {
 
 function uint(length, value) {
     const bytes = new Uint8Array(8);
+
     new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
     return bytes.subarray(8 - length);
 }
-
 
 // --- "Sealed object" --------------------------------------------------------
 
@@ -58,8 +58,8 @@ async function expand(key, info, length) {
     return new Uint8Array(block, 0, length);
 }
 
-// FLOE under one data key: the header's tag, and what AES-GCM needs for one
-// segment.  `parameters` is the header without its tag.
+// FLOE under one data key: the header's tag, and for each segment what AES-GCM
+// wants.  `parameters` is the header without its tag.
 export async function floe(dataKey, parameters, payloadId) {
     const aad = concat(utf8('meshkit/payload/1'), [0], utf8(payloadId));
     const kdf = (key, purpose, length) =>
@@ -110,9 +110,8 @@ async function* pieces(source, length) {
 }
 
 // Encrypts a file under a fresh key, and makes "Blocks" of the result.
-export async function seal(file, blocks,
-                           { segment = 262144, name, type } = {}) {
-    check({ segment, name, type });
+export async function seal(file, blocks, { segment = 262144, ...labels } = {}) {
+    check({ segment, ...labels }, SEALING);
 
     const source = file instanceof Blob ? file.stream()
         : file instanceof Uint8Array ? [file] : file;
@@ -123,15 +122,15 @@ export async function seal(file, blocks,
     let size = 0, index = 0;
 
     async function* body() {
-        for await (const { piece, final }
-                   of pieces(source, segment - OVERHEAD)) {
-            const iv = random(12);
+        for await (const { piece, final } of pieces(source,
+                                                    segment - OVERHEAD)) {
+            const iv = random(12), length = piece.length;
             const sealed = await crypto.subtle.encrypt(
                 ...await gcm(index++, final, iv), piece);
 
-            size += piece.length;
-            yield concat(uint(4, final ? piece.length + OVERHEAD : NOT_FINAL),
-                         iv, new Uint8Array(sealed));
+            size += length;
+            yield concat(uint(4, final ? length + OVERHEAD : NOT_FINAL), iv,
+                         new Uint8Array(sealed));
         }
     }
 
@@ -141,9 +140,8 @@ export async function seal(file, blocks,
 
     return { cid: cid.toString(), key, content: {
         alg: CONTENT_ALG, header: base64url.encode(concat(parameters, tag)),
-        payloadId, size, name, type } };
+        payloadId, size, ...labels } };
 }
-
 
 // --- "Capsule" --------------------------------------------------------------
 
@@ -156,41 +154,37 @@ export const isIdentity = text =>
 export const isId = text => isText(text, 1, 128) && !/[^\w-]/.test(text);
 const isTime = time => Number.isSafeInteger(time) && time >= 0;
 
-const SOUND = {
-    segment: length => SEGMENTS.includes(length), name: isLabel, type: isLabel,
-    id: isId, owner: isIdentity, recipient: isIdentity, exp: isTime,
-    nbf: isTime, policyId: isIdentity, vaultId: isIdentity,
-    capability: value => isIdentity(value.issuer),
-    allowDownload: value => typeof value === 'boolean'
-};
+const SEALING = { segment: length => SEGMENTS.includes(length), name: isLabel,
+                  type: isLabel };
+const TERMS = { id: isId, owner: isIdentity, exp: isTime, nbf: isTime,
+                policyId: isIdentity, vaultId: isIdentity,
+                capability: value => isIdentity(value.issuer),
+                allowDownload: value => typeof value === 'boolean' };
 
 // A misspelt `exp` would be a share that never ends.
-function check(members) {
+function check(members, known) {
     for (const [name, value] of Object.entries(members)) {
-        if (value !== undefined && !SOUND[name]?.(value)) {
+        if (value !== undefined && !known[name]?.(value)) {
             throw new TypeError(`${name} is unknown or not well-formed`);
         }
     }
 }
 
-const hpke = kem => new CipherSuite(
-    { kem, kdf: new HkdfSha256(), aead: new Aes256Gcm() });
+const wrapping = (alg, Kem) => ({ alg, suite: new CipherSuite(
+    { kem: new Kem(), kdf: new HkdfSha256(), aead: new Aes256Gcm() }) });
 
 // "Wraps", by the curve of the recipient's key.
 export const WRAP_INFO = utf8('meshkit/wrap/1');
 export const WRAP = {
-    'P-256': { alg: 'HPKE-P256-SHA256-A256GCM',
-               suite: hpke(new DhkemP256HkdfSha256()) },
-    X25519: { alg: 'HPKE-X25519-SHA256-A256GCM',
-              suite: hpke(new DhkemX25519HkdfSha256()) }
+    'P-256': wrapping('HPKE-P256-SHA256-A256GCM', DhkemP256HkdfSha256),
+    X25519: wrapping('HPKE-X25519-SHA256-A256GCM', DhkemX25519HkdfSha256)
 };
 
 // Of the payload's text, as it is carried: it ties the wrap to the terms.
-export const wrapAad = payload =>
-    crypto.subtle.digest('SHA-256', utf8(payload));
+export const wrapAad = text => crypto.subtle.digest('SHA-256', utf8(text));
 
 async function wrap(dataKey, payload, { identity, jwk }) {
-    check({ recipient: identity ?? '' });
+    check({ identity }, { identity: isIdentity });
 
     const { alg, suite } = WRAP[jwk.crv];
     const { enc, ct } = await suite.seal(
@@ -205,12 +199,11 @@ async function wrap(dataKey, payload, { identity, jwk }) {
 // Signs the terms and wraps the file's key: a "Record", for the metadata
 // service.  Without `id` it is one that nobody guesses.
 export async function share(sealed, { signer, recipients, ...terms }) {
-    check({ ...terms, owner: terms.owner ?? '' });
+    check({ ...terms, owner: terms.owner ?? '' }, TERMS);
 
     const id = terms.id ?? base64url.encode(random(16));
-    const iat = Math.floor(Date.now() / 1000);
-    const core = { v: 1, ...terms, id, iat, cid: sealed.cid,
-                   content: sealed.content };
+    const { cid, content } = sealed, iat = Math.floor(Date.now() / 1000);
+    const core = { v: 1, ...terms, id, iat, cid, content };
     const jws = await new FlattenedSign(utf8(JSON.stringify(core)))
         .setProtectedHeader({ alg: signer.alg, kid: signer.kid, typ: TYP })
         .sign(signer.key);
