@@ -261,9 +261,13 @@ sanitize: deps-sanitize
 
 # --- programs of other projects ---------------------------------------------
 
+.PHONY: deps-interop
+deps-interop:
+	@tools/deps interop
+
 ## run with programs of others, and print a table; QUICK=1: two of them
 .PHONY: interop
-interop: deps-test
+interop: $(if $(QUICK),deps-test,deps-interop)
 	@$(MAKE) --no-print-directory -j2 all
 	@QUICK=$(QUICK) t/interop/run
 
