@@ -5,8 +5,8 @@
 //         owner: 'alice', signer: { alg: 'Ed25519', kid, key },
 //         recipients: [{ identity: 'edge', jwk }], exp: 1798761600 });
 //
-// The same in a browser and in Node.  Written from docs/FORMAT.md, whose
-// sections stand in quotes below.
+// The same in a browser and in Node.  Sections of docs/FORMAT.md, from which
+// it was written, stand in quotes below.
 //
 //   file     a Blob, a Uint8Array, or an iterable of Uint8Array, async or not;
 //            of any size, since one segment of it is in memory at a time
@@ -88,7 +88,7 @@ export async function floe(dataKey, parameters, payloadId) {
     };
 }
 
-// A full piece waits for more: no empty segment may stand behind it.
+// A full piece waits for more: no empty one may stand behind it.
 async function* pieces(source, length) {
     const piece = new Uint8Array(length);
     let filled = 0;
@@ -196,12 +196,12 @@ async function wrap(dataKey, payload, { identity, jwk }) {
              ct: base64url.encode(new Uint8Array(ct)) };
 }
 
-// Signs the terms and wraps the file's key: a "Record", for the metadata
-// service.  Without `id` it is one that nobody guesses.
+// Signs the terms and wraps the file's key: a "Record".  Without `id` it is
+// one that nobody guesses, and that no command line takes for an option.
 export async function share(sealed, { signer, recipients, ...terms }) {
     check({ ...terms, owner: terms.owner ?? '' }, TERMS);
 
-    const id = terms.id ?? base64url.encode(random(16));
+    const id = terms.id ?? base64url.encode(random(16)).replace(/^-/, '_');
     const { cid, content } = sealed, iat = Math.floor(Date.now() / 1000);
     const core = { v: 1, ...terms, id, iat, cid, content };
     const jws = await new FlattenedSign(utf8(JSON.stringify(core)))

@@ -23,15 +23,14 @@ const { values: opt, positionals: [id] } = parseArgs({
     }
 });
 
-const missing = value => error => {
-    if (error.code === 'ENOENT') return value();
-    throw error;
-};
+function notFound(error) {
+    throw error.code === 'ENOENT' ? new Refusal('capsule_not_found') : error;
+}
+
 const record = opt['metadata-url'] ? recordsAt(opt['metadata-url'])
-    : id => readFile(join(opt.metadata, 'v1/capsules', id)).catch(missing(
-        () => { throw new Refusal('capsule_not_found'); }));
+    : id => readFile(join(opt.metadata, 'v1/capsules', id)).catch(notFound);
 const block = opt.gateway ? blocksAt(opt.gateway)
-    : cid => readFile(join(opt.blocks, cid)).catch(missing(() => undefined));
+    : cid => readFile(join(opt.blocks, cid));
 
 const beside = `${opt.out}.new`;
 

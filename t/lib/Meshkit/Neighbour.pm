@@ -6,6 +6,7 @@ package Meshkit::Neighbour;
 #   my $n = Meshkit::Neighbour->new('cerbos', dir => $t->dir);
 #   $n->version(qr/^([\d.]+)/, '--version');
 #   $n->version_of('github.com/...');         # a Go program that knows none
+#   $n->version_is('Node 20.1.0');                # of what runs a tree
 #   $n->start(command => [ 'server' ], ready => sub { ... });
 #   $n->exercise('members open', sub { ... });    # a subtest, and a row
 #   $n->pause; ->resume;                          # it hangs; no longer
@@ -78,6 +79,9 @@ sub version_of {
 
     return $self->{version};
 }
+
+
+sub version_is { $_[0]{version} = $_[1]; return $_[1] }
 
 
 sub start {
