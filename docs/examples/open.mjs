@@ -89,7 +89,7 @@ export async function trustedKeys({ keys }) {
 
 // --- "Record", "Capsule", "Signature" ---------------------------------------
 
-const isTime = value => typeof value === 'bigint' && value >= 0n
+const isCount = value => typeof value === 'bigint' && value >= 0n
     && value < 1n << 63n;
 const maybe = isSound => value => value === undefined || isSound(value);
 const isActions = list => Array.isArray(list) && list.length > 0
@@ -97,7 +97,7 @@ const isActions = list => Array.isArray(list) && list.length > 0
 
 const CORE = {
     v: value => value === 1n, id: isId, cid: cidOfText, owner: isIdentity,
-    iat: isTime, exp: maybe(isTime), nbf: maybe(isTime),
+    iat: isCount, exp: maybe(isCount), nbf: maybe(isCount),
     policyId: maybe(isIdentity), vaultId: maybe(isIdentity),
     capability: maybe(value => isObject(value) && isIdentity(value.issuer)
                                && maybe(isActions)(value.actions)),
@@ -107,11 +107,12 @@ const CORE = {
 const CONTENT = {
     alg: value => value === CONTENT_ALG, name: maybe(isLabel),
     type: maybe(isLabel), payloadId: value => isId(value) && value.length <= 64,
-    header: value => base64url(value).length === 74,
-    size: value => typeof value === 'bigint' && value >= 0n
-        && value <= 1n << 60n
+    header: value => base64url(value).length === 74, size: isCount
 };
 const WRAPPED = ['recipient', 'kid', 'alg', 'enc', 'ct'];
+
+const segmentOf = ({ header }) =>
+    new DataView(base64url(header).buffer).getUint32(2);
 
 function sound(object, members) {
     for (const [name, isSound] of Object.entries(members)) {
@@ -126,7 +127,7 @@ function readRecord(bytes) {
     return isObject(record) && isObject(record.capsule)
         && isObject(record.status)
         && ['active', 'revoked'].includes(record.status.state)
-        && maybe(isTime)(record.status.revokedAt) && record;
+        && maybe(isCount)(record.status.revokedAt) && record;
 }
 
 function readCapsule(capsule) {
@@ -143,6 +144,11 @@ function readCapsule(capsule) {
 
     sound(core.content, CONTENT);
     base64url(capsule.signature);
+
+    if (SEGMENTS.some(segment => segment === segmentOf(core.content)
+            && core.content.size > BigInt(segment - OVERHEAD) << 40n)) {
+        throw new RangeError('more than 2^40 segments');
+    }
 
     if (header.typ !== TYP || typeof header.kid !== 'string'
         || !Object.values(ALGS).includes(header.alg)

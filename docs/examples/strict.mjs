@@ -22,8 +22,10 @@ export function json(bytes, max = 65536, levels = 8) {
 
     function value(token, left) {
         if (token !== '{' && token !== '[') {
-            if (/^-?[0-9]+$/.test(token)) return BigInt(token);
-
+            if (/^-?[0-9]+$/.test(token)) {
+                return BigInt(token) < 1n << 63n ? BigInt(token)
+                    : reject('an integer is too large');
+            }
             const scalar = JSON.parse(token);
 
             if (token[0] === '"'
