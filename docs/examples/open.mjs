@@ -298,7 +298,7 @@ async function openHeader(header, dataKey, payloadId) {
 // 'anybody', for tools that look into a share: never to believe what it says.
 export async function open({ id, record, identity, keys, owners, block, policy,
                              action = 'open', now = Date.now() / 1000 }) {
-    if (!isId(id) || !isIdentity(identity)) {
+    if (!isId(id) || !isIdentity(identity) || !isActions([action])) {
         throw new Refusal('invalid_request');
     }
     const { capsule, status } = await need(

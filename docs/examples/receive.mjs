@@ -6,7 +6,7 @@
 //
 // A share that is refused ends with code 1, and the outcome's name.
 
-import { open as openFile, readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -22,6 +22,13 @@ const { values: opt, positionals: [id] } = parseArgs({
         download: { type: 'boolean' }
     }
 });
+
+for (const name of ['as', 'key', 'owners', 'out']) {
+    if (!id || opt[name] === undefined) {
+        console.error(`receive.mjs: ${id ? `--${name}` : 'ID'} is missing`);
+        process.exit(2);
+    }
+}
 
 function notFound(error) {
     throw error.code === 'ENOENT' ? new Refusal('capsule_not_found') : error;
@@ -41,10 +48,8 @@ try {
         keys: [await readerKey(opt.as, await readFile(opt.key, 'utf8'))],
         owners: await trustedKeys(JSON.parse(await readFile(opt.owners)))
     });
-    const file = await openFile(beside, 'w', 0o600);
 
-    for await (const bytes of plaintext) await file.writeFile(bytes);
-    await file.close();
+    await writeFile(beside, plaintext, { mode: 0o600 });
     await rename(beside, opt.out);
 
 } catch (error) {

@@ -29,6 +29,13 @@ const { values: opt, positionals: [file] } = parseArgs({
     }
 });
 
+for (const name of ['owner', 'sign', 'to', 'blocks', 'metadata']) {
+    if (!file || opt[name] === undefined) {
+        console.error(`share.mjs: ${file ? `--${name}` : 'FILE'} is missing`);
+        process.exit(2);
+    }
+}
+
 // Whoever reads the directory finds a whole file under a name, or none.
 async function write(path, bytes) {
     await mkdir(dirname(path), { recursive: true });
@@ -59,7 +66,7 @@ const blocks = {
 };
 
 const signer = await signingKey(opt.sign);
-const recipients = await Promise.all((opt.to ?? []).map(recipient));
+const recipients = await Promise.all(opt.to.map(recipient));
 const sealed = await seal(createReadStream(file), blocks, {
     segment: number(opt.segment), name: opt.name ?? basename(file),
     type: opt.type });

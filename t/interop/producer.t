@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use utf8;
 
+use Cwd qw(getcwd);
 use Digest::SHA qw(sha256_hex);
 use File::Copy qw(copy);
 use JSON::PP ();
@@ -537,6 +538,40 @@ $n->exercise('all vectors: it decides as the core does' => sub {
     is_deeply(\@other, [], 'the same outcome');
     is_deeply(\@more, [], 'no byte more is released');
     is($exact, @results - 3, 'nor a byte less, but for three');
+});
+
+
+$n->exercise('segment keys change where those of others do' => sub {
+    $t->write('own/segments', ran('python3', 't/interop/producer/segments.py'));
+    my @opened = split /\n/, ran('node', 't/interop/producer/segments.mjs',
+                                 $examples, "$own/segments");
+    my @wanted = (0, 2 ** 20 - 1, 2 ** 20, 2 ** 20 + 1, 2 ** 32, 2 ** 40 - 1);
+
+    is_deeply(\@opened, [ @wanted, reverse @wanted ], 'each of them opens');
+});
+
+
+# In a folder of its own, with what "npm ci" would have put there.
+$n->exercise('the commands of its README' => sub {
+    my $text = Meshkit::Process::slurp('docs/examples/README.md');
+    my ($commands) = $text =~ /^```sh\n(.*?)^```/ms;
+    my $folder = $e->dir . '/readme';
+
+    like($commands, qr/^npm ci$/m, 'it says how to install');
+    $commands =~ s/^npm ci$//m;
+
+    mkdir $folder;
+    copy($_, $folder) or die "$_: $!" for glob "$examples/*.mjs";
+    symlink "$examples/node_modules", "$folder/node_modules" or die $!;
+    $t->write('readme/report.pdf', my $report = file_of(300_000));
+    $t->write('readme/run', "cd $folder\n$commands");
+
+    local $ENV{PATH} = getcwd() . "/build:$ENV{PATH}";
+    my $r = run_command({}, 'sh', '-eu', "$folder/run");
+    is($r->{exit}, 0, 'they run') or diag($r->{err});
+    ok($t->read('readme/opened.pdf') eq $report, 'and the file comes back');
+    $t->secret($t->read("readme/$_.pem") =~ /-----\n(.{40})/)
+        for qw(alice-sign edge);
 });
 
 

@@ -44,7 +44,8 @@ sub text {
 
 sub documents {
     return (qw(README.md SECURITY.md CHANGES docs/DIRECTIVES.md
-               docs/FORMAT.md docs/DESIGN.md), glob 'conf.d/*.{conf,cfg}');
+               docs/FORMAT.md docs/DESIGN.md docs/examples/README.md),
+             glob 'conf.d/*.{conf,cfg}');
 }
 
 
