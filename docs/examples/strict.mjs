@@ -22,15 +22,14 @@ export function json(bytes, max = 65536, levels = 8) {
 
     function value(token, left) {
         if (token !== '{' && token !== '[') {
-            if (/^-?[0-9]+$/.test(token)) {
-                return BigInt(token) < 1n << 63n ? BigInt(token)
-                    : reject('an integer is too large');
-            }
-            const scalar = JSON.parse(token);
+            const integer = /^-?[0-9]+$/.test(token);
+            const scalar = integer ? BigInt(token) : JSON.parse(token);
 
-            if (token[0] === '"'
-                && (!scalar.isWellFormed() || scalar.includes('\0'))) {
-                reject('a string is not well-formed');
+            if (integer ? BigInt.asIntN(64, scalar) !== scalar
+                : typeof scalar === 'number' ? !Number.isFinite(scalar)
+                : typeof scalar === 'string'
+                    && (!scalar.isWellFormed() || scalar.includes('\0'))) {
+                reject('a number is too large, or a string not well-formed');
             }
             return scalar;
         }
