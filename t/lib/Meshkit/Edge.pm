@@ -272,6 +272,16 @@ sub _asked_text {
 }
 
 
+sub _asked_format {
+    my ($self) = @_;
+
+    return $self->{asked} ? <<'EOL' : '';
+log_format asked '$connection $arg_format $asked $asked_cid $upstream_status';
+map $uri $asked_cid { "~/(?<asked_last>[^/]+)$" $asked_last; }
+EOL
+}
+
+
 # A request is logged when it and its subrequests have ended. A connection of
 # HTTP/1 with one request is known by its number.
 sub asked {
@@ -345,9 +355,6 @@ http {
         '"completion":"\$request_completion","uri":"\$uri",'
         '"connection":"\$connection"}';
     access_log %%DIR%%/logs/edge.log edge;
-    log_format asked '\$connection \$arg_format \$asked \$asked_cid '
-        '\$upstream_status';
-    map \$uri \$asked_cid { "~/(?<asked_last>[^/]+)\$" \$asked_last; }
     meshkit_identity alice %%DIR%%/keys/alice.pem;
     meshkit_owners %%DIR%%/keys/owners.jwks;
     proxy_http_version 1.1;
@@ -356,6 +363,7 @@ http {
     proxy_next_upstream off;
     $ignored
     $upstreams
+    ${\ $self->_asked_format }
     ${\ $self->text('http') }
     map \$uri \$fresh_cap { ~^/fresh\\d+/(?:one/)?\\w+/(?<it>.*)\$ \$it; }
     server {
