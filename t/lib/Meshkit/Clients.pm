@@ -23,7 +23,7 @@ package Meshkit::Clients;
 # exercise(what, code)   begins with honest services, an empty folder and
 #                        forgotten requests
 # cut(share, part, ...)  the gateway lies about the leaf that is there, from
-#                        0 to 1 of the file; takes times => 1 and others
+#                        0 to 1 of the file; opens => 1: so many times
 # requests(n)            lines of the log, waits for n: method, status,
 #                        protocol, range, bytes, completion, outcome, uri,
 #                        agent, connection, reuse, type
@@ -237,14 +237,16 @@ sub put {
 # --- what happened ----------------------------------------------------------
 
 # A leaf whose bytes are wrong: what comes before it is the file's beginning.
+# An open leaves the gateway there, so it meets the fault once.
 sub cut {
     my ($self, $share, $part, %opt) = @_;
 
-    my $gateway = delete $opt{gateway} // 0;
-    my @leaves = grep { /^bafk/ } $self->gateway->entries($share->{cid});
+    my $gateway = $self->gateway($opt{gateway} // 0);
+    my @leaves = grep { /^bafk/ } $gateway->entries($share->{cid});
 
-    return $self->gateway($gateway)->fault(
-        'flip', cid => $leaves[$part * @leaves], %opt);
+    $gateway->clear_faults;
+    return $gateway->fault('flip', cid => $leaves[$part * @leaves],
+        defined $opt{opens} ? (times => $opt{opens}) : ());
 }
 
 
