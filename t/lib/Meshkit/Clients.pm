@@ -29,6 +29,9 @@ package Meshkit::Clients;
 #                        agent, connection, reuse, type
 # seen(n)                the same as "GET 206 HTTP/1.1 bytes=5-9"
 # asked                  how often metadata, policy: "3 3"
+# decided(name)          asserts that each request that got bytes was one
+#                        question to each service; gives the requests
+# is_part(name, share)   asserts that the file has right bytes, or holes
 # file(name), sha256(name), files, put(name, bytes)
 
 use strict;
@@ -52,7 +55,7 @@ log_format client escape=json '{"method":"$request_method",'
     '"range":"$http_range","bytes":"$body_bytes_sent","uri":"$uri",'
     '"completion":"$request_completion","outcome":"$meshkit_outcome",'
     '"agent":"$http_user_agent","connection":"$connection",'
-    '"reuse":"$connection_requests","type":"$sent_http_content_type"}';
+    '"reuse":"$connection_requests","id":"$request_id","type":"$sent_http_content_type"}';
 access_log %%DIR%%/logs/client.log client;
 map $uri $action { ~^/download/ download; default open; }
 # whoever compresses a share changes its length
@@ -288,6 +291,58 @@ sub asked {
     my ($self) = @_;
 
     return $self->{e}->metadata->count . ' ' . $self->{e}->policy->count;
+}
+
+
+sub _ids {
+    my ($service) = @_;
+
+    my %n;
+
+    $n{$_->header('X-Request-ID')}++ for $service->requests;
+    return \%n;
+}
+
+
+# A client that left was perhaps not asked about any more.
+sub decided {
+    my ($self, $name) = @_;
+
+    my %asked = map { $_ => _ids($self->{e}->$_) } qw(metadata policy);
+    my @all;
+
+    my $logged = wait_for(20, sub {
+        my %missing = map { %$_ } values %asked;
+        @all = $self->requests;
+        delete @missing{ map { $_->{id} } @all };
+        return !%missing;
+    });
+
+    Test::More::ok($logged, "$name: no question but for a request");
+
+    for my $service (qw(metadata policy)) {
+        my @bad = grep { ($asked{$service}{$_->{id}} // 0) != 1
+                         && $_->{status} != 499 } @all;
+        Test::More::is(scalar @bad, 0, "$name: $service, once for each");
+    }
+
+    return @all;
+}
+
+
+# Where nothing was written yet there are zeros.
+sub is_part {
+    my ($self, $file, $share, $name) = @_;
+
+    my $got = $self->file($file);
+    my $plain = substr Meshkit::Process::slurp($share->{file}), 0,
+                       length $got;
+    my $wrong = ($got ^ $plain) & $got;
+
+    Test::More::ok(length $got && $wrong !~ /[^\0]/,
+                   "$name: what is there is right");
+    return Test::More::isnt($self->sha256($file), $share->{sha256},
+                            "$name: it is not whole");
 }
 
 
