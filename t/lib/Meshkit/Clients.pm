@@ -17,8 +17,9 @@ package Meshkit::Clients;
 # it is one question.  Every transfer is one file of the audit log's lines.
 #
 # new(name, ...) takes Meshkit::Edge's options besides: form is that of
-# gateways (auto), server is text for the server.
+# gateways (auto), server is text for the server, listen adds to its sockets.
 #
+# film(mp4 or webm)      a share of a film, made by FFmpeg
 # url(share or path, tls => 1, h2 => 1, as => 'download', host => name)
 # exercise(what, code)   begins with honest services, an empty folder and
 #                        forgotten requests
@@ -70,6 +71,7 @@ sub new {
 
     my $form = delete $opt{form} // 'auto';
     my $server = delete $opt{server} // '';
+    my $listen = delete $opt{listen} // '';
     my $e = Meshkit::Edge->new(policy => 'authzen', forms => [], %opt);
     my $self = bless { name => $name, e => $e, saved => $e->dir . '/saved',
                        mark => 0 }, $class;
@@ -77,7 +79,8 @@ sub new {
     $self->{neighbour} = Meshkit::Neighbour->new($name, dir => $e->dir);
     $e->{text}{http} = $LOG . $e->text('http');
     $e->{text}{server} = <<"EOT" . $server . $e->text('server');
-listen 127.0.0.1:%%PORT_tls%% ssl http2;
+listen 127.0.0.1:%%PORT_plain%% $listen;
+listen 127.0.0.1:%%PORT_tls%% ssl http2 $listen;
 ssl_certificate %%DIR%%/localhost.crt;
 ssl_certificate_key %%DIR%%/localhost.key;
 root %%DIR%%/html;
@@ -133,11 +136,37 @@ sub share {
 }
 
 
+# Forty seconds of a test picture that moves, and a tone: 23 MB of H.264 with
+# the index behind it, or 6 MB of VP8.
+my %FILM = (
+    mp4 => [ qw(-c:v libx264 -preset ultrafast -crf 4 -pix_fmt yuv420p
+                -c:a aac), 'size=640x360' ],
+    webm => [ qw(-c:v libvpx -deadline realtime -cpu-used 16 -b:v 20M
+                 -qmin 0 -qmax 2 -c:a libvorbis), 'size=320x180' ],
+);
+
+
+sub film {
+    my ($self, $form, %opt) = @_;
+
+    my $path = $self->{e}->dir . "/film.$form";
+    my @codec = @{ $FILM{$form} };
+    my $size = pop @codec;
+    my $r = run_command({ timeout => TIMEOUT }, qw(ffmpeg -nostdin -y -v
+        error -f lavfi -i), "testsrc2=$size:rate=25:duration=40",
+        qw(-f lavfi -i sine=duration=40), @codec, qw(-g 25), $path);
+
+    die "ffmpeg: $r->{err}" if $r->{exit} != 0;
+    return $self->share(file => $path, leaf => 1 << 16, segment => 1 << 16,
+                        type => "video/$form", name => "film.$form", %opt);
+}
+
+
 sub url {
     my ($self, $what, %opt) = @_;
 
     my $port = $self->{e}->nginx->port($opt{tls} ? 'tls' : $opt{h2} ? 'h2'
-                                                         : 'front');
+                                                         : 'plain');
     my $path = ref $what ? '/' . ($opt{as} // 'open') . "/$what->{id}"
                          : $what;
 
