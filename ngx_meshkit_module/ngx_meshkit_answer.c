@@ -10,9 +10,16 @@
 
 #define NGX_MESHKIT_CSP  "sandbox; default-src 'none'"
 
-/* browsers show a lone image or film as a page of their own */
+/* browsers show a lone image as a page of their own */
+#define NGX_MESHKIT_CSP_IMAGE                                                 \
+    NGX_MESHKIT_CSP "; img-src 'self'; style-src 'unsafe-inline'"
+
+/*
+ * So they do with a film or a sound, which Chromium fetches anew, by CORS: a
+ * page without an origin would not get it.  Scripts stay forbidden.
+ */
 #define NGX_MESHKIT_CSP_MEDIA                                                 \
-    NGX_MESHKIT_CSP "; img-src 'self'; media-src 'self'; "                    \
+    "sandbox allow-same-origin; default-src 'none'; media-src 'self'; "       \
     "style-src 'unsafe-inline'"
 
 /* RFC 9110, 15.5.2: a 401 names how to do better */
@@ -158,16 +165,33 @@ ngx_meshkit_answer_disposition(ngx_http_request_t *r, mk_action_t action,
 }
 
 
-static ngx_uint_t
-ngx_meshkit_answer_is_media(mk_bytes_t type)
+/*
+ * The type is the sender's text.  What a browser may take for markup, as
+ * anything that ends in "+xml" or is a list of types, gets no origin.
+ */
+static const char *
+ngx_meshkit_answer_csp(mk_bytes_t type)
 {
-    return (type.len > 6
-            && (ngx_strncasecmp((u_char *) type.data, (u_char *) "image/", 6)
-                == 0
-                || ngx_strncasecmp((u_char *) type.data, (u_char *) "video/",
-                                   6) == 0
-                || ngx_strncasecmp((u_char *) type.data, (u_char *) "audio/",
-                                   6) == 0));
+    u_char  *p;
+    size_t   len;
+
+    p = (u_char *) type.data;
+    len = type.len;
+
+    if (len > 6 && ngx_strncasecmp(p, (u_char *) "image/", 6) == 0) {
+        return NGX_MESHKIT_CSP_IMAGE;
+    }
+
+    if (len > 6
+        && (ngx_strncasecmp(p, (u_char *) "video/", 6) == 0
+            || ngx_strncasecmp(p, (u_char *) "audio/", 6) == 0)
+        && ngx_strlchr(p, p + len, '+') == NULL
+        && ngx_strlchr(p, p + len, ',') == NULL)
+    {
+        return NGX_MESHKIT_CSP_MEDIA;
+    }
+
+    return NGX_MESHKIT_CSP;
 }
 
 
@@ -295,7 +319,6 @@ static ngx_int_t
 ngx_meshkit_answer_file(ngx_meshkit_open_t *open)
 {
     mk_bytes_t           type;
-    const char          *csp;
     ngx_http_request_t  *r;
 
     r = open->request;
@@ -311,11 +334,8 @@ ngx_meshkit_answer_file(ngx_meshkit_open_t *open)
 
     ngx_meshkit_answer_keep_length(r, (off_t) open->len);
 
-    csp = ngx_meshkit_answer_is_media(type) ? NGX_MESHKIT_CSP_MEDIA
-                                            : NGX_MESHKIT_CSP;
-
     if (ngx_meshkit_answer_type(r, type) != NGX_OK
-        || ngx_meshkit_answer_safe(r, csp) != NGX_OK
+        || ngx_meshkit_answer_safe(r, ngx_meshkit_answer_csp(type)) != NGX_OK
         || ngx_meshkit_answer_disposition(r, open->action,
                                           open->capsule->name)
            != NGX_OK
