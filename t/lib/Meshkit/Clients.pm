@@ -27,7 +27,7 @@ package Meshkit::Clients;
 #                        0 to 1 of the file; opens => 1: so many times
 # requests(n)            lines of the log, waits for n: method, status,
 #                        protocol, range, bytes, completion, outcome, uri,
-#                        agent, connection, reuse, type
+#                        connection, reuse, query, referer, id
 # seen(n)                the same as "GET 206 HTTP/1.1 bytes=5-9"
 # asked                  how often metadata, policy: "3 3"
 # decided(name)          asserts that each request that got bytes was one
@@ -55,8 +55,9 @@ log_format client escape=json '{"method":"$request_method",'
     '"status":"$status","protocol":"$server_protocol",'
     '"range":"$http_range","bytes":"$body_bytes_sent","uri":"$uri",'
     '"completion":"$request_completion","outcome":"$meshkit_outcome",'
-    '"agent":"$http_user_agent","connection":"$connection",'
-    '"reuse":"$connection_requests","id":"$request_id","type":"$sent_http_content_type"}';
+    '"connection":"$connection",'
+    '"reuse":"$connection_requests","id":"$request_id",'
+    '"query":"$args","referer":"$http_referer"}';
 access_log %%DIR%%/logs/client.log client;
 map $uri $action { ~^/download/ download; default open; }
 # whoever compresses a share changes its length
