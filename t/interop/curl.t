@@ -10,7 +10,15 @@ use Time::HiRes ();
 
 use Meshkit::Clients;
 
-my $c = Meshkit::Clients->new('curl');
+my $c = Meshkit::Clients->new('curl', server => <<'EOT');
+location ~ ^/whole/(?<cap>[^/]+)$ {
+    meshkit_release whole;
+    meshkit_open $cap;
+    meshkit_metadata /_meshkit/metadata;
+    meshkit_policy /_meshkit/policy;
+    meshkit_gateway /_gw/0;
+}
+EOT
 
 $c->neighbour->version(qr/^curl ([\d.]+)/, '--version');
 
@@ -242,6 +250,26 @@ $c->exercise('a cut is seen: exit 18 by HTTP/1, 92 by HTTP/2' => sub {
         my ($log) = $c->requests;
         is("$log->{status} $log->{outcome} '$log->{completion}'",
            "200 cid_mismatch ''", "$name: the access log has it too");
+    });
+});
+
+
+$c->exercise('meshkit_release whole: a refusal in place of a cut' => sub {
+    each_way(sub {
+        my ($name, $protocol, $curl) = @_;
+
+        is($curl->("/whole/$share->{id}", '-o', 'got')->{exit}, 0,
+           "$name: content");
+        is($c->sha256('got'), $share->{sha256}, "$name: byte by byte");
+        unlink $c->saved . '/got';
+
+        $c->cut($share, 0.5);
+        my $r = $curl->("/whole/$share->{id}", '--fail', '-o', 'got');
+        is($r->{exit}, 22, "$name: refused") or diag $r->{err};
+        is_deeply([ $c->files ], [], "$name: not one byte");
+        is_problem($curl->("/whole/$share->{id}")->{out}, 502,
+                   'cid_mismatch', "$name: why");
+        $c->edge->heal;
     });
 });
 

@@ -157,7 +157,8 @@ $c->exercise('a range that is left is client_gone in the audit log' => sub {
 });
 
 
-# The fault is in the middle, at 20 s.
+# The fault is in the middle, at 20 s.  Without -xerror ffmpeg says that it
+# met an error, and exits with 0 all the same.
 $c->exercise('a bad leaf that is not needed harms nothing' => sub {
     for my $form (sort keys %film) {
         $c->cut($film{$form}, 0.5);
@@ -183,9 +184,14 @@ $c->exercise('a bad leaf that is needed: an error, no other frame' => sub {
         cmp_ok(scalar @frames, '<', 600, "$form: but no more");
         is_deeply(\@frames, [ @$all[0 .. $#frames] ],
                   "$form: as of the file");
-        is(scalar(grep { $_->{outcome} eq 'cid_mismatch' } $c->requests), 1,
+        ok((grep { $_->{outcome} eq 'cid_mismatch' } $c->requests),
            "$form: the log has it");
         $c->forget;
+
+        $r = ffmpeg(url($form));
+        is($r->{exit}, 0, "$form, without -xerror: exit 0");
+        like($r->{err}, qr/Stream ends prematurely/,
+             "$form, without -xerror: it says so");
     }
 });
 
