@@ -474,7 +474,7 @@ $c->exercise('<video>: seeks by range, and shows the film\'s frame' => sub {
                      $c->decided($form);
         is(scalar(grep { $_ < 0 } @ranges), 0, "$form: by range");
         cmp_ok(scalar(grep { $_ > 0.95 * $share{$form}{size} } @ranges), '>',
-               0, "$form: its index stands at its end");
+               0, "$form: its index stands at its end") if $form eq 'mp4';
         is($b->value("frame('/pages/film.$form', 30.02)"), $shown,
            "$form: as of the file");
     }

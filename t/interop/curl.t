@@ -312,11 +312,12 @@ $c->exercise('-Z: eight at once, and a cut hurts only its own' => sub {
         is($c->sha256($_->{id}), $_->{sha256}, "$name: $_->{id}") for @eight;
 
         $c->cut($eight[3], 0.5);
-        is($curl->($first, @args)->{exit}, $exit, "$name: with a cut");
+        # of streams side by side, curl may also call the one short
+        like($curl->($first, @args)->{exit}, qr/^(?:18|$exit)$/,
+             "$name: with a cut");
         is($c->sha256($_->{id}), $_->{sha256}, "$name: $_->{id} is whole")
             for grep { $_ != $eight[3] } @eight;
-        isnt($c->sha256('' . $eight[3]{id}), $eight[3]{sha256},
-             "$name: one is cut");
+        $c->is_part($eight[3]{id}, $eight[3], "$name: the cut one");
         $c->edge->heal;
     });
 });
