@@ -383,7 +383,7 @@ $c->exercise('a shared page: no script, no cookie, no request' => sub {
     is($b->eval('document.title'), 'ran', 'own page: its script runs');
     my @all = beacons();
     like($all[4], qr/^script-[0-9a-f]{8}\*{11}$/,
-         'own page: it has the cookie, and the log masks it');
+         'own page: it has the cookie, which the log masks in $args');
     is(join(' ', map { s/-.*//r } @all),
        'frame handler image object script style', 'own page: it sends all');
 
@@ -469,7 +469,8 @@ $c->exercise('<video>: seeks by range, and shows the film\'s frame' => sub {
         $b->open(url('/pages/tools.html'));
         $c->forget;
         my $shown = $b->value("frame('${\ path($form) }', 30.02)");
-        like($shown, qr/^\d+ 40(?:\.\d+)? 30\.02 [0-9a-f]{64}$/, "$form: shown");
+        like($shown, qr/^\d+ 40(?:\.\d+)? 30\.02 [0-9a-f]{64}$/,
+             "$form: shown");
         my @ranges = map { $_->{range} =~ /^bytes=(\d+)-$/ ? $1 : -1 }
                      $c->decided($form);
         is(scalar(grep { $_ < 0 } @ranges), 0, "$form: by range");

@@ -14,7 +14,7 @@ package Meshkit::Clients;
 #
 # /open/ID shows, /download/ID saves.  A share has a policy unless it says
 # otherwise, and the policy service says yes: so each request that may open
-# it is one question.  Every transfer is one file of the audit log's lines.
+# it is one question.  The audit log is on, nginx compresses what it may.
 #
 # new(name, ...) takes Meshkit::Edge's options besides: form is that of
 # gateways (auto), server is text for the server, listen adds to its sockets.
@@ -39,7 +39,6 @@ use strict;
 use warnings;
 
 use Digest::SHA;
-use Encode ();
 use File::Path qw(remove_tree);
 use JSON::PP ();
 use Test::More ();
