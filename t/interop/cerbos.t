@@ -6,34 +6,19 @@ use warnings;
 
 use Cwd qw(getcwd);
 use JSON::PP ();
-use MIME::Base64 qw(encode_base64);
 use Test::More;
 
 use Meshkit::Edge;
 use Meshkit::Http;
 use Meshkit::Neighbour;
-use Meshkit::Process qw(run_command spawn wait_for wait_process);
+use Meshkit::PolicyEngine qw(way);
+use Meshkit::Process ();
 
 # A way to open shares, and the location that asks Cerbos for it.
-sub way {
+sub asks {
     my ($path, $policy, @passes) = @_;
 
-    return <<"EOT";
-location ~ ^/$path/(?<cap>.*)\$ {
-    auth_basic share;
-    auth_basic_user_file %%DIR%%/people;
-    meshkit_open \$cap;
-    meshkit_subject \$remote_user;
-    meshkit_action \$action;
-    meshkit_metadata /_meshkit/metadata;
-    meshkit_policy $policy;
-    meshkit_gateway /_gw/0;
-}
-location = $policy {
-    internal;
-    @passes
-}
-EOT
+    return way($path, $policy) . "location = $policy { internal; @passes }\n";
 }
 
 
@@ -54,32 +39,16 @@ my $e = Meshkit::Edge->new(text => {
             . ' keepalive 4; }'
             . ' map $uri $action { ~^/download/ download; default open; }',
     server => 'proxy_read_timeout 20s;'
-              . way('(?:open|download)', '/_plain', $plain)
-              . way('hasty', '/_hasty', $plain, 'proxy_read_timeout 1s;')
-              . way('tls', '/_tls', trusts('cerbos'))
-              . way('stranger', '/_stranger', trusts('stranger')),
+              . asks('(?:open|download)', '/_plain', $plain)
+              . asks('hasty', '/_hasty', $plain, 'proxy_read_timeout 1s;')
+              . asks('tls', '/_tls', trusts('cerbos'))
+              . asks('stranger', '/_stranger', trusts('stranger')),
 });
 my $t = $e->nginx;
 
-for my $name (qw(cerbos stranger)) {
-    my $r = run_command({}, qw(openssl req -x509 -nodes -newkey ec
-                               -pkeyopt ec_paramgen_curve:P-256 -days 2
-                               -subj /CN=localhost
-                               -addext subjectAltName=DNS:localhost),
-                        -keyout => $t->dir . "/$name.key",
-                        -out => $t->dir . "/$name.crt");
-    die $r->{err} if $r->{exit} != 0;
-}
+my $p = Meshkit::PolicyEngine->new($e);
 
-$t->write('people', join '', map { "$_:{PLAIN}word\n" } qw(ann ben eve));
-
-my %share = (
-    map { $_ => $e->share(size => 70_000, id => $_, policy_id => $_,
-                          name => 'plan.txt') }
-    qw(project finished small unknown));
-$share{expired} = $e->share(size => 70_000, id => 'expired',
-                            policy_id => 'project', exp => time - 60);
-$share{free} = $e->share(size => 70_000, id => 'free');
+$p->certificate($_) for qw(cerbos stranger);
 
 my $config = Meshkit::Process::slurp('t/interop/cerbos/config.yaml');
 
@@ -103,29 +72,6 @@ $cerbos->start(
 $e->start;
 
 
-sub as {
-    my ($who, $path) = @_;
-
-    return $e->get($path, headers => [
-        Authorization => 'Basic ' . encode_base64("$who:word", '') ]);
-}
-
-
-# (who, what, share) => "200 ok", "403 policy_denied", ...
-sub outcome_is {
-    my ($who, $act, $name, $outcome) = @_;
-
-    $e->gateway->clear;
-
-    my $r = as($who, "/$act/$name");
-
-    is($e->outcome($r, $share{$name}), $outcome, "$who, $act, $name");
-    is($e->gateway->count, 0, "$who, $act, $name: no byte is fetched")
-        if $outcome ne '200 ok';
-    return $r;
-}
-
-
 # What Cerbos wrote down: one line for each question.
 sub decisions {
     return map { JSON::PP->new->utf8->decode($_) }
@@ -133,27 +79,22 @@ sub decisions {
 }
 
 
-sub decisions_are {
-    my ($n, $name) = @_;
-
-    wait_for(60, sub { decisions() >= $n });
-    is(scalar(my @all = decisions()), $n, $name);
-}
+$p->decides($cerbos, \&decisions);
 
 
 $cerbos->exercise('members open, others are denied' => sub {
-    outcome_is('ann', 'open', 'project', '200 ok');
-    outcome_is('ben', 'open', 'project', '200 ok');
-    outcome_is('eve', 'open', 'project', '403 policy_denied');
-    outcome_is('ann', 'open', 'unknown', '403 policy_denied');
+    $p->outcome_is('ann', 'open', 'project', '200 ok');
+    $p->outcome_is('ben', 'open', 'project', '200 ok');
+    $p->outcome_is('eve', 'open', 'project', '403 policy_denied');
+    $p->outcome_is('ann', 'open', 'unknown', '403 policy_denied');
     is($e->get('/open/project')->status, 401, 'nobody');
-    decisions_are(4, 'it is asked once for each');
+    $p->decisions_are(4, 'it is asked once for each');
 });
 
 
 $cerbos->exercise('open is not download' => sub {
-    outcome_is('ann', 'download', 'project', '200 ok');
-    outcome_is('ben', 'download', 'project', '403 policy_denied');
+    $p->outcome_is('ann', 'download', 'project', '200 ok');
+    $p->outcome_is('ben', 'download', 'project', '403 policy_denied');
 });
 
 
@@ -163,7 +104,7 @@ $cerbos->exercise('it sees the share, who asks, and for what' => sub {
     is($asked->{resource}{kind} . ' ' . $asked->{resource}{id},
        'capsule project', 'the capsule');
     is_deeply($asked->{resource}{attr},
-              { policyId => 'project', cid => $share{project}{cid},
+              { policyId => 'project', cid => $p->share('project')->{cid},
                 owner => 'owner', size => 70_000, name => 'plan.txt' },
               'what is known of it') or diag explain $asked;
     is($asked->{principal}{id}, 'ben', 'who asks');
@@ -171,18 +112,18 @@ $cerbos->exercise('it sees the share, who asks, and for what' => sub {
               'the identity');
     is_deeply($asked->{actions}, [ 'download' ], 'for what');
 
-    outcome_is('ann', 'open', 'small', '403 policy_denied');
+    $p->outcome_is('ann', 'open', 'small', '403 policy_denied');
 });
 
 
 $cerbos->exercise('expiry denies: of the terms, and of the share' => sub {
     my $before = decisions();
 
-    outcome_is('ann', 'open', 'finished', '403 policy_denied');
-    outcome_is('ann', 'download', 'finished', '403 policy_denied');
-    outcome_is('ann', 'open', 'expired', '410 share_expired');
-    outcome_is('eve', 'open', 'free', '200 ok');
-    decisions_are($before + 2, 'it is asked where it has to be');
+    $p->outcome_is('ann', 'open', 'finished', '403 policy_denied');
+    $p->outcome_is('ann', 'download', 'finished', '403 policy_denied');
+    $p->outcome_is('ann', 'open', 'expired', '410 share_expired');
+    $p->outcome_is('eve', 'open', 'free', '200 ok');
+    $p->decisions_are($before + 2, 'it is asked where it has to be');
 });
 
 
@@ -194,14 +135,14 @@ $cerbos->exercise('it echoes no X-Request-ID, and need not' => sub {
 
     is($r->status, 400, 'half a question');
     is($r->header('X-Request-ID'), undef, 'the answer has no id');
-    outcome_is('ann', 'open', 'project', '200 ok');
+    $p->outcome_is('ann', 'open', 'project', '200 ok');
 });
 
 
 $cerbos->exercise('one connection for one question after the other' => sub {
-    outcome_is('ann', 'open', 'project', '200 ok');
+    $p->outcome_is('ann', 'open', 'project', '200 ok');
     my @first = connections();
-    outcome_is($_ % 2 ? 'ann' : 'eve', 'open', 'project',
+    $p->outcome_is($_ % 2 ? 'ann' : 'eve', 'open', 'project',
                $_ % 2 ? '200 ok' : '403 policy_denied') for 1 .. 6;
     is_deeply([ connections() ], \@first, 'it is kept');
     is(scalar @first, 1, 'it is the only one');
@@ -219,55 +160,8 @@ sub connections {
 }
 
 
-$cerbos->exercise('while it hangs: policy_provider_error' => sub {
-    $cerbos->pause;
-    outcome_is('ann', 'hasty', 'project', '503 policy_provider_error');
-    outcome_is('eve', 'hasty', 'free', '200 ok');
-    $cerbos->resume;
-    outcome_is('ann', 'open', 'project', '200 ok');
-});
+$p->outages;
 
-
-$cerbos->exercise('stopped: policy_provider_error; started: opens' => sub {
-    $cerbos->stop;
-    outcome_is('ann', 'open', 'project', '503 policy_provider_error');
-    outcome_is('eve', 'open', 'project', '503 policy_provider_error');
-    outcome_is('eve', 'open', 'free', '200 ok');
-    $cerbos->start;
-    outcome_is('ann', 'open', 'project', '200 ok');
-    outcome_is('eve', 'open', 'project', '403 policy_denied');
-});
-
-
-sub is_refused {
-    my ($who) = @_;
-
-    for (1 .. 5) {
-        my $outcome = $e->outcome(as($who, '/open/project'), $share{project});
-
-        next if $outcome eq '403 policy_denied'
-                || $outcome eq '503 policy_provider_error';
-        die "$who: $outcome\n";
-    }
-}
-
-
-# Not part of the short form.
-$cerbos->exercise('killed in the midst of questions' => sub {
-    for my $round (1 .. 3) {
-        my $before = decisions();
-        my @clients = map { spawn("client $_", sub { is_refused('eve') }) }
-                      1 .. 4;
-
-        ok(wait_for(30, sub { decisions() > $before }),
-           "round $round: it is asked");
-        $cerbos->kill;
-        is(wait_process($_, 60), 0, "round $round: eve gets nothing")
-            for @clients;
-        $cerbos->start;
-        outcome_is('ann', 'open', 'project', '200 ok');
-    }
-}) if !$ENV{QUICK};
 
 $cerbos->exercise('by TLS, and by its certificate only' => sub {
     my $health = 'https://localhost:' . $t->port('cerbos')
@@ -279,10 +173,10 @@ $cerbos->exercise('by TLS, and by its certificate only' => sub {
         ready => sub { (curl('--cacert', $t->dir . '/cerbos.crt', $health)
                         ->status // 0) == 200 });
 
-    outcome_is('ann', 'tls', 'project', '200 ok');
-    outcome_is('eve', 'tls', 'project', '403 policy_denied');
-    outcome_is('ann', 'stranger', 'project', '503 policy_provider_error');
-    outcome_is('ann', 'open', 'project', '503 policy_provider_error');
+    $p->outcome_is('ann', 'tls', 'project', '200 ok');
+    $p->outcome_is('eve', 'tls', 'project', '403 policy_denied');
+    $p->outcome_is('ann', 'stranger', 'project', '503 policy_provider_error');
+    $p->outcome_is('ann', 'open', 'project', '503 policy_provider_error');
 });
 
 $cerbos->stop;

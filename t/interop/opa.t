@@ -7,13 +7,13 @@ use warnings;
 
 use Digest::SHA qw(sha256_hex);
 use JSON::PP ();
-use MIME::Base64 qw(encode_base64);
 use Test::More;
 
 use Meshkit::Edge;
 use Meshkit::Http;
 use Meshkit::Neighbour;
-use Meshkit::Process qw(run_command spawn wait_for wait_process);
+use Meshkit::PolicyEngine qw(way);
+use Meshkit::Process qw(run_command wait_for);
 use Meshkit::Service;
 
 my $json = JSON::PP->new->utf8->canonical;
@@ -23,11 +23,10 @@ my @faults = qw(undefined partial conflict text bare set_of_one obligation
 # A way to open shares, and the location that asks OPA for it.  A connection
 # that an upstream keeps would be used whatever a location says of TLS, so
 # these have none.
-sub way {
-    my ($path, $asks, %opt) = @_;
+sub asks {
+    my ($path, $what, %opt) = @_;
 
     my $token = $opt{token} // 'known';
-    my $format = $opt{format} // 'authzen';
     my $to = $opt{trust} ? 'https://127.0.0.1:%%PORT_opa%%' : 'http://opa';
     my @passes = $opt{passes} // ();
 
@@ -36,70 +35,42 @@ sub way {
         if $opt{trust};
     $token = $token ? "token_file=%%DIR%%/$token.token" : '';
 
-    return <<"EOT";
-location ~ ^/$path/(?<cap>.*)\$ {
-    auth_basic share;
-    auth_basic_user_file %%DIR%%/people;
-    meshkit_open \$cap;
-    meshkit_subject \$remote_user;
-    meshkit_action \$action;
-    meshkit_metadata /_meshkit/metadata;
-    meshkit_policy /_opa/$path format=$format $token;
-    meshkit_gateway /_gw/0;
-}
-location = /_opa/$path {
-    internal;
-    proxy_pass $to/$asks;
-    @passes
-}
-EOT
+    return way($path, "/_opa/$path format="
+                      . ($opt{format} // 'authzen') . " $token")
+           . "location = /_opa/$path { internal; proxy_pass $to/$what;"
+           . " @passes }\n";
 }
 
 
-my $asks = 'v0/data/meshkit/share/authzen';
+my $authzen = 'v0/data/meshkit/share/authzen';
 my $e = Meshkit::Edge->new(text => {
     http => 'upstream opa { server 127.0.0.1:%%PORT_opa%%; keepalive 4; }'
             . ' map $uri $action { ~^/save/ download; default open; }'
             . ' set_real_ip_from 127.0.0.1; real_ip_header X-Test-Client;',
     server => 'proxy_read_timeout 20s;'
-              . way('open', $asks) . way('save', $asks)
-              . way('hasty', $asks, passes => 'proxy_read_timeout 1s;')
-              . way('flat', 'v0/data/meshkit/share/lit', format => 'lit')
-              . way('wrapped', 'v1/data/meshkit/share/authzen')
-              . way('nobody', $asks, token => '')
-              . way('stranger', $asks, token => 'unknown')
-              . way('tls', $asks, trust => 'opa')
-              . way('forged', $asks, trust => 'other')
-              . join('', map { way($_, "v0/data/meshkit/faults/$_") }
+              . asks('open', $authzen) . asks('save', $authzen)
+              . asks('hasty', $authzen, passes => 'proxy_read_timeout 1s;')
+              . asks('flat', 'v0/data/meshkit/share/lit', format => 'lit')
+              . asks('wrapped', 'v1/data/meshkit/share/authzen')
+              . asks('nobody', $authzen, token => '')
+              . asks('stranger', $authzen, token => 'unknown')
+              . asks('tls', $authzen, trust => 'opa')
+              . asks('forged', $authzen, trust => 'other')
+              . join('', map { asks($_, "v0/data/meshkit/faults/$_") }
                          @faults, 'reason'),
 });
 my $t = $e->nginx;
 
-for my $name (qw(opa other)) {
-    my $r = run_command({}, qw(openssl req -x509 -nodes -newkey ec
-                               -pkeyopt ec_paramgen_curve:P-256 -days 2
-                               -subj /CN=localhost
-                               -addext subjectAltName=DNS:localhost),
-                        -keyout => $t->dir . "/$name.key",
-                        -out => $t->dir . "/$name.crt");
-    die $r->{err} if $r->{exit} != 0;
-}
+my $p = Meshkit::PolicyEngine->new($e);
+
+$p->certificate($_) for qw(opa other);
 
 my %token = map { $_ => "token-of-$_-gateway-0123456789" } qw(known unknown);
 
 $t->write("$_.token", "$token{$_}\n", 0600) for keys %token;
 $t->secret(values %token);
-$t->write('people', join '', map { "$_:{PLAIN}word\n" } qw(ann ben eve));
 $t->write('opa.d/data.json',
           $json->encode({ gateways => [ sha256_hex($token{known}) ] }));
-
-my %share = (
-    map { $_ => $e->share(size => 70_000, id => $_, policy_id => $_,
-                          name => 'plan.txt') }
-    qw(project finished small unknown));
-$share{expired} = $e->share(size => 70_000, id => 'expired',
-                            policy_id => 'project', exp => time - 60);
-$share{free} = $e->share(size => 70_000, id => 'free');
 
 my $own = 't/interop/opa';
 my $config = Meshkit::Process::slurp("$own/config.yaml");
@@ -131,30 +102,6 @@ sub serves {
 }
 
 
-sub as {
-    my ($who, $path, @headers) = @_;
-
-    return $e->get($path, headers => [
-        Authorization => 'Basic ' . encode_base64("$who:word", ''),
-        @headers ]);
-}
-
-
-# (who, what, share) => "200 ok", "403 policy_denied", ...
-sub outcome_is {
-    my ($who, $act, $name, $outcome, @headers) = @_;
-
-    $e->gateway->clear;
-
-    my $r = as($who, "/$act/$name", @headers);
-
-    is($e->outcome($r, $share{$name}), $outcome, "$who, $act, $name");
-    is($e->gateway->count, 0, "$who, $act, $name: no byte is fetched")
-        if $outcome ne '200 ok';
-    return $r;
-}
-
-
 # OPA's log, a line of JSON for each thing it tells.
 sub told {
     my ($message) = @_;
@@ -167,13 +114,7 @@ sub told {
 sub decisions { return told('Decision Log') }
 
 
-sub decisions_are {
-    my ($n, $name) = @_;
-
-    wait_for(60, sub { decisions() >= $n });
-    is(scalar(my @all = decisions()), $n, $name);
-}
-
+$p->decides($opa, \&decisions);
 
 $opa->exercise('the policy passes its own tests' => sub {
     my $r = run_command({}, $opa->program, qw(test --format json),
@@ -221,26 +162,26 @@ $e->start;
 
 
 $opa->exercise('members open, others are denied' => sub {
-    outcome_is('ann', 'open', 'project', '200 ok');
-    outcome_is('ben', 'open', 'project', '200 ok');
-    outcome_is('eve', 'open', 'project', '403 policy_denied');
-    outcome_is('ann', 'open', 'unknown', '403 policy_denied');
+    $p->outcome_is('ann', 'open', 'project', '200 ok');
+    $p->outcome_is('ben', 'open', 'project', '200 ok');
+    $p->outcome_is('eve', 'open', 'project', '403 policy_denied');
+    $p->outcome_is('ann', 'open', 'unknown', '403 policy_denied');
     is($e->get('/open/project')->status, 401, 'nobody');
-    decisions_are(4, 'it is asked once for each');
+    $p->decisions_are(4, 'it is asked once for each');
 });
 
 
 $opa->exercise('open is not download' => sub {
-    outcome_is('ann', 'save', 'project', '200 ok');
-    outcome_is('ben', 'save', 'project', '403 policy_denied');
+    $p->outcome_is('ann', 'save', 'project', '200 ok');
+    $p->outcome_is('ben', 'save', 'project', '403 policy_denied');
 });
 
 
 $opa->exercise('it sees all: share, person, context; logs no token' => sub {
     my $before = decisions();
-    my $r = outcome_is('ben', 'save', 'project', '403 policy_denied');
+    my $r = $p->outcome_is('ben', 'save', 'project', '403 policy_denied');
 
-    decisions_are($before + 1, 'one line in its log');
+    $p->decisions_are($before + 1, 'one line in its log');
 
     my $line = (decisions())[-1];
     my $asked = $line->{input};
@@ -255,7 +196,7 @@ $opa->exercise('it sees all: share, person, context; logs no token' => sub {
                      properties => { openAs => 'alice' } },
         action => { name => 'download' },
         resource => { type => 'capsule', id => 'project', properties => {
-            policyId => 'project', cid => $share{project}{cid},
+            policyId => 'project', cid => $p->share('project')->{cid},
             owner => 'owner', size => 70_000, name => 'plan.txt' } },
         context => { requestId => $id, ip => '127.0.0.1' },
     }, 'nothing else') or diag explain $asked;
@@ -269,24 +210,24 @@ $opa->exercise('it sees all: share, person, context; logs no token' => sub {
 $opa->exercise('it decides by size, address, and time' => sub {
     my @far = ('X-Test-Client' => '192.0.2.7');
 
-    outcome_is('ann', 'open', 'small', '403 policy_denied');
-    outcome_is('ann', 'open', 'project', '403 policy_denied', @far);
-    outcome_is('ann', 'open', 'project', '200 ok',
+    $p->outcome_is('ann', 'open', 'small', '403 policy_denied');
+    $p->outcome_is('ann', 'open', 'project', '403 policy_denied', @far);
+    $p->outcome_is('ann', 'open', 'project', '200 ok',
                'X-Test-Client' => '2001:db8::7');
-    outcome_is('ann', 'open', 'finished', '403 policy_denied');
-    outcome_is('ann', 'save', 'finished', '403 policy_denied');
+    $p->outcome_is('ann', 'open', 'finished', '403 policy_denied');
+    $p->outcome_is('ann', 'save', 'finished', '403 policy_denied');
 
     my $before = decisions();
-    outcome_is('ann', 'open', 'expired', '410 share_expired');
-    outcome_is('eve', 'open', 'free', '200 ok');
-    decisions_are($before, 'it is not asked where it need not be');
+    $p->outcome_is('ann', 'open', 'expired', '410 share_expired');
+    $p->outcome_is('eve', 'open', 'free', '200 ok');
+    $p->decisions_are($before, 'it is not asked where it need not be');
 });
 
 
 $opa->exercise('undefined, in conflict, not true: no decision' => sub {
-    outcome_is('ann', $_, 'project', '503 policy_provider_error')
+    $p->outcome_is('ann', $_, 'project', '503 policy_provider_error')
         for @faults;
-    outcome_is('ann', 'reason', 'project', '200 ok');
+    $p->outcome_is('ann', 'reason', 'project', '200 ok');
     is_deeply([ map { $_->{resp_status} } grep {
         $_->{req_path} =~ m{/faults/} } told('Sent response.') ],
         [ 404, 404, 500, 200, 200, 200, 200, 404, 200 ],
@@ -301,39 +242,39 @@ $opa->exercise('/v1/data wraps its answer: that is no decision' => sub {
 
     is_deeply($json->decode($r->body)->{result},
               { decision => JSON::PP::false }, 'the answer is inside');
-    outcome_is('ann', 'wrapped', 'project', '503 policy_provider_error');
+    $p->outcome_is('ann', 'wrapped', 'project', '503 policy_provider_error');
     is((told('Sent response.'))[-1]{resp_status}, 200, 'it answers');
 });
 
 
 $opa->exercise('the flat form (format=lit)' => sub {
-    outcome_is('eve', 'flat', 'project', '200 ok');
+    $p->outcome_is('eve', 'flat', 'project', '200 ok');
     is_deeply((decisions())[-1]{input},
               { policyId => 'project', identity => 'alice', action => 'open',
-                cid => $share{project}{cid}, capsuleId => 'project' },
+                cid => $p->share('project')->{cid}, capsuleId => 'project' },
               'all that it is asked');
-    outcome_is('ann', 'flat', 'small', '403 policy_denied');
-    outcome_is('ann', 'flat', 'finished', '403 policy_denied');
+    $p->outcome_is('ann', 'flat', 'small', '403 policy_denied');
+    $p->outcome_is('ann', 'flat', 'finished', '403 policy_denied');
 });
 
 
 $opa->exercise('it demands the gateway\'s own token' => sub {
     my $before = decisions();
 
-    outcome_is('ann', 'nobody', 'project', '503 policy_provider_error');
-    outcome_is('ann', 'stranger', 'project', '503 policy_provider_error');
-    decisions_are($before, 'nothing is decided');
+    $p->outcome_is('ann', 'nobody', 'project', '503 policy_provider_error');
+    $p->outcome_is('ann', 'stranger', 'project', '503 policy_provider_error');
+    $p->decisions_are($before, 'nothing is decided');
     is((told('Sent response.'))[-1]{resp_status}, 401, 'it says 401');
-    outcome_is('ann', 'open', 'project', '200 ok');
+    $p->outcome_is('ann', 'open', 'project', '200 ok');
 });
 
 
 $opa->exercise('one connection for one question after the other' => sub {
-    outcome_is('ann', 'open', 'project', '200 ok');
+    $p->outcome_is('ann', 'open', 'project', '200 ok');
     my $first = (told('Received request.'))[-1]{client_addr};
     my $before = told('Received request.');
 
-    outcome_is($_ % 2 ? 'ann' : 'eve', 'open', 'project',
+    $p->outcome_is($_ % 2 ? 'ann' : 'eve', 'open', 'project',
                $_ % 2 ? '200 ok' : '403 policy_denied') for 1 .. 6;
 
     my @clients = map { $_->{client_addr} } told('Received request.');
@@ -341,54 +282,7 @@ $opa->exercise('one connection for one question after the other' => sub {
 });
 
 
-$opa->exercise('while it hangs: policy_provider_error' => sub {
-    $opa->pause;
-    outcome_is('ann', 'hasty', 'project', '503 policy_provider_error');
-    outcome_is('eve', 'hasty', 'free', '200 ok');
-    $opa->resume;
-    outcome_is('ann', 'open', 'project', '200 ok');
-});
-
-
-$opa->exercise('stopped: policy_provider_error; started: opens' => sub {
-    $opa->stop;
-    outcome_is('ann', 'open', 'project', '503 policy_provider_error');
-    outcome_is('eve', 'open', 'project', '503 policy_provider_error');
-    outcome_is('eve', 'open', 'free', '200 ok');
-    $opa->start;
-    outcome_is('ann', 'open', 'project', '200 ok');
-    outcome_is('eve', 'open', 'project', '403 policy_denied');
-});
-
-
-sub is_refused {
-    my ($who) = @_;
-
-    for (1 .. 5) {
-        my $outcome = $e->outcome(as($who, '/open/project'), $share{project});
-
-        next if $outcome eq '403 policy_denied'
-                || $outcome eq '503 policy_provider_error';
-        die "$who: $outcome\n";
-    }
-}
-
-
-$opa->exercise('killed in the midst of questions' => sub {
-    for my $round (1 .. 2) {
-        my $before = decisions();
-        my @clients = map { spawn("client $_", sub { is_refused('eve') }) }
-                      1 .. 4;
-
-        ok(wait_for(30, sub { decisions() > $before }),
-           "round $round: it is asked");
-        $opa->kill;
-        is(wait_process($_, 60), 0, "round $round: eve gets nothing")
-            for @clients;
-        $opa->start;
-        outcome_is('ann', 'open', 'project', '200 ok');
-    }
-});
+$p->outages;
 
 
 $opa->exercise('its bundle: not yet there, replaced, cut' => sub {
@@ -419,13 +313,13 @@ EOY
 
     my $ready = sub { http_get($t->port('opa'), '/health?bundles')->status };
 
-    outcome_is('ann', 'open', 'project', '503 policy_provider_error');
+    $p->outcome_is('ann', 'open', 'project', '503 policy_provider_error');
     isnt($ready->(), 200, 'and it says that it is not ready');
 
     serve_bundle($store, Meshkit::Process::slurp($file));
     ok(wait_for(60, sub { $ready->() == 200 }), 'the bundle comes');
-    outcome_is('ann', 'open', 'project', '200 ok');
-    outcome_is('eve', 'open', 'project', '403 policy_denied');
+    $p->outcome_is('ann', 'open', 'project', '200 ok');
+    $p->outcome_is('eve', 'open', 'project', '403 policy_denied');
 
     # ann is no member of the next one; the one behind it is cut
     my $data = $t->read('bundle/data.json');
@@ -435,15 +329,15 @@ EOY
     my $next = Meshkit::Process::slurp($file);
 
     serve_bundle($store, $next);
-    ok(wait_for(60, sub { as('ann', '/open/project')->status == 403 }),
+    ok(wait_for(60, sub { $p->as('ann', '/open/project')->status == 403 }),
        'the next one takes effect');
-    outcome_is('eve', 'open', 'project', '200 ok');
+    $p->outcome_is('eve', 'open', 'project', '200 ok');
 
     serve_bundle($store, substr $next, 0, length($next) / 2);
     $store->clear;
     ok($store->wait_for_requests(3, qr{^/bundle}, 60), 'one that is cut');
-    outcome_is('ann', 'open', 'project', '403 policy_denied');
-    outcome_is('eve', 'open', 'project', '200 ok');
+    $p->outcome_is('ann', 'open', 'project', '403 policy_denied');
+    $p->outcome_is('eve', 'open', 'project', '200 ok');
     is($store->count, $store->count(qr{^/bundle}), 'it fetches nothing else');
 });
 
@@ -462,10 +356,10 @@ $opa->exercise('by TLS, and by its certificate only' => sub {
     $opa->stop;
     serves(tls => $t->dir . '/opa');
 
-    outcome_is('ann', 'tls', 'project', '200 ok');
-    outcome_is('eve', 'tls', 'project', '403 policy_denied');
-    outcome_is('ann', 'forged', 'project', '503 policy_provider_error');
-    outcome_is('ann', 'open', 'project', '503 policy_provider_error');
+    $p->outcome_is('ann', 'tls', 'project', '200 ok');
+    $p->outcome_is('eve', 'tls', 'project', '403 policy_denied');
+    $p->outcome_is('ann', 'forged', 'project', '503 policy_provider_error');
+    $p->outcome_is('ann', 'open', 'project', '503 policy_provider_error');
 });
 
 $opa->stop;
