@@ -99,6 +99,7 @@ subtest 'a block, as the specification says' => sub {
                 'Content-Disposition' =>
                     qq(attachment; filename="$small->{cid}.bin"),
                 'X-Content-Type-Options' => 'nosniff',
+                Vary => 'Accept',
                 'Cache-Control' => 'public, max-age=29030400, immutable');
 
     for my $how ([ '?format=raw' ], [ '', Accept => $raw ],
@@ -162,6 +163,8 @@ subtest 'what it does not have, or does not do' => sub {
     is(ask("/ipfs/$cid?$car")->header('Content-Type'),
        'application/vnd.ipld.car; version=1; order=dfs; dups=y',
        'what is said of a CAR');
+    is(ask("/ipfs/$cid?$car")->header('Vary'), 'Accept',
+       'a cache does not take it for the block');
     is(ask("/ipfs/$absent?format=raw")->header('Cache-Control'), undef,
        'what is not there may come');
     is(http_request($port, method => 'POST', body => 'x',
