@@ -6,6 +6,7 @@
 import { Refusal } from './open.mjs';
 
 const RECORD_MAX = 65536, BLOCK_MAX = 2097152;
+const TIMEOUT = 60000;                  // milliseconds, of one answer
 
 // What is longer than anything that is right is not read to its end.
 async function bounded(response, max) {
@@ -20,9 +21,12 @@ async function bounded(response, max) {
     return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-// Redirects are not followed: who answers is who was asked.
+// Redirects are not followed: who answers is who was asked.  Whoever keeps
+// silent, or sends a byte now and then, is not waited for.
 const get = (url, accept, request) => request(url, {
-    headers: { Accept: accept }, redirect: 'manual', cache: 'no-store' });
+    headers: { Accept: accept, 'Accept-Encoding': 'identity' },
+    redirect: 'manual', cache: 'no-store',
+    signal: AbortSignal.timeout(TIMEOUT) });
 
 // Only what the service says now counts, so no cache may answer.
 export const recordsAt = (base, request = fetch) => async id => {

@@ -12,7 +12,6 @@
 //            of any size, since one segment of it is in memory at a time
 //   blocks   { async put(cid, bytes) }; one that takes its time holds the
 //            sealing back, so nothing piles up
-//
 // sealed.key opens the file, and whatever is shared of it.
 
 import { Aes256Gcm, CipherSuite, DhkemP256HkdfSha256, DhkemX25519HkdfSha256,
@@ -94,6 +93,7 @@ async function* pieces(source, length) {
     let filled = 0;
 
     for await (let bytes of source) {
+        if (!(bytes instanceof Uint8Array)) throw new TypeError('no bytes');
         while (bytes.length > 0) {
             if (filled === length) {
                 yield { piece, final: false };
@@ -134,9 +134,8 @@ export async function seal(file, blocks, { segment = 262144, ...labels } = {}) {
         }
     }
 
-    // so many blocks are in memory at once
     const { cid } = await importByteStream(body(), blocks, {
-        profile: 'unixfs-v1-2025', blockWriteConcurrency: 4 });
+        profile: 'unixfs-v1-2025', blockWriteConcurrency: 4 });  // in memory
 
     return { cid: cid.toString(), key, content: {
         alg: CONTENT_ALG, header: base64url.encode(concat(parameters, tag)),
@@ -152,7 +151,7 @@ export const isLabel = text => isText(text, 0, 255);
 export const isIdentity = text =>
     isText(text, 1, 128) && !/[/\\?#%]|^\.\.?$/.test(text);
 export const isId = text => isText(text, 1, 128) && !/[^\w-]/.test(text);
-const isTime = time => Number.isSafeInteger(time) && time >= 0;
+const isTime = time => Number.isInteger(time) && time >= 0 && time < 2.5e11;
 
 const SEALING = { segment: length => SEGMENTS.includes(length), name: isLabel,
                   type: isLabel };
@@ -161,7 +160,7 @@ const TERMS = { id: isId, owner: isIdentity, exp: isTime, nbf: isTime,
                 capability: value => isIdentity(value.issuer),
                 allowDownload: value => typeof value === 'boolean' };
 
-// A misspelt `exp` would be a share that never ends.
+// A misspelt `exp`, or one in milliseconds, would be a share that never ends.
 function check(members, known) {
     for (const [name, value] of Object.entries(members)) {
         if (value !== undefined && !known[name]?.(value)) {
@@ -184,7 +183,8 @@ export const WRAP = {
 export const wrapAad = text => crypto.subtle.digest('SHA-256', utf8(text));
 
 async function wrap(dataKey, payload, { identity, jwk }) {
-    check({ identity }, { identity: isIdentity });
+    check({ identity }, { identity: name =>
+        isIdentity(name) && (jwk.identity ?? name) === name });
 
     const { alg, suite } = WRAP[jwk.crv];
     const { enc, ct } = await suite.seal(

@@ -301,6 +301,8 @@ export async function open({ id, record, identity, keys, owners, block, policy,
     if (!isId(id) || !isIdentity(identity) || !isActions([action])) {
         throw new Refusal('invalid_request');
     }
+    if (!(now > 0)) throw new TypeError('now is no time');
+
     const { capsule, status } = await need(
         'metadata_provider_error', async () => readRecord(await record(id)));
     const { core, header } = await need(

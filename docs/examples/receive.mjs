@@ -49,7 +49,9 @@ try {
         owners: await trustedKeys(JSON.parse(await readFile(opt.owners)))
     });
 
-    await writeFile(beside, plaintext, { mode: 0o600 });
+    // a file that is there already may be others' to read
+    await rm(beside, { force: true });
+    await writeFile(beside, plaintext, { mode: 0o600, flag: 'wx' });
     await rename(beside, opt.out);
 
 } catch (error) {

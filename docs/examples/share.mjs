@@ -9,7 +9,8 @@
 // there is --segment.  --to may be repeated.
 
 import { createReadStream } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, writeFile }
+    from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -37,10 +38,12 @@ for (const name of ['owner', 'sign', 'to', 'blocks', 'metadata']) {
 }
 
 // Whoever reads the directory finds a whole file under a name, or none.
-async function write(path, bytes) {
+// `link` replaces nothing: a record that is there may have been revoked.
+async function write(path, bytes, publish = rename) {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(`${path}.new`, bytes);
-    await rename(`${path}.new`, path);
+    await publish(`${path}.new`, path)
+        .finally(() => rm(`${path}.new`, { force: true }));
 }
 
 async function signingKey(path) {
@@ -78,5 +81,6 @@ const { id, record } = await share(sealed, {
     capability: issuer && { issuer },
     allowDownload: opt['no-download'] ? false : undefined });
 
-await write(join(opt.metadata, 'v1/capsules', id), JSON.stringify(record));
+await write(join(opt.metadata, 'v1/capsules', id), JSON.stringify(record),
+            link);
 console.log(id);

@@ -91,10 +91,9 @@ function varint(bytes, at) {
 }
 
 // The fields of a message as [number, value], with the wire types that are
-// known: 0, a varint, and 2, bytes.
-function fields(bytes) {
-    const all = [];
-
+// known: 0, a varint, and 2, bytes.  One by one, since a block may have a
+// million of them.
+function* fields(bytes) {
     for (let at = 0, key, value; at < bytes.length;) {
         [key, at] = varint(bytes, at);
         [value, at] = varint(bytes, at);
@@ -109,9 +108,8 @@ function fields(bytes) {
         } else if ((key & 7n) !== 0n) {
             reject('an unknown wire type');
         }
-        all.push([Number(key >> 3n), value]);
+        yield [Number(key >> 3n), value];
     }
-    return all;
 }
 
 const isBytes = value => value instanceof Uint8Array;
@@ -259,7 +257,9 @@ function unixfs(bytes) {
         if (number === 1 && (value === 0n || value === 2n));
         else if (number === 2 && isBytes(value)) found.data = value;
         else if (number === 3 && !isBytes(value)) found.filesize = value;
-        else if (number === 4 && !isBytes(value)) found.blocksizes.push(value);
+        else if (number === 4 && !isBytes(value)
+                 && found.blocksizes.length < LINKS_MAX)
+            found.blocksizes.push(value);
         else if (number === 7 && !isBytes(value) && value < 1n << 32n);
         else if (number === 8 && isBytes(value) && value.length <= 16);
         else reject('UnixFS that is no file, or with something else');

@@ -417,6 +417,39 @@ sub all_refuse {
 }
 
 
+# What a developer gets wrong, and what somebody else has prepared.
+$n->exercise('misused, and attacked where it runs: it refuses' => sub {
+    my $sent = sub { return run_command({}, 'node', "$examples/share.mjs",
+        "$own/plain", '--owner', 'alice', '--sign', "$own/ed25519.pem",
+        '--blocks', $blocks, '--metadata', "$own/metadata", @_) };
+    my $share = shared(1000, id => 'once');
+
+    meshkitctl('revoke', 'once', '--metadata', "$own/metadata");
+    published($share);
+    isnt($sent->('--to', "edge=$own/edge.jwk", '--id', 'once')->{exit}, 0,
+         'an id that is taken');
+    is(Meshkit::Process::slurp(record_file('once')), $share->{record},
+       'what was revoked stays revoked');
+    is_deeply([ glob record_file('*.new') ], [], 'and nothing is left');
+    isnt($sent->('--to', "lodge=$own/edge.jwk")->{exit}, 0,
+         'the key of somebody else');
+    isnt($sent->('--to', "edge=$own/edge.jwk", '--expires',
+                 1000 * (time + 600))->{exit}, 0, 'milliseconds');
+
+    $share = shared(1000);
+    $t->write('own/out.new', 'planted', 0644);
+    link "$own/out.new", "$own/planted" or die "link: $!";
+    is(by_node($share), 'ok', 'a file of others where it writes');
+    is($t->read('own/planted'), 'planted', 'gets no plaintext');
+    is((stat "$own/out")[2] & 0777, 0600, 'which nobody else can read');
+
+    my @said = split /\n/, ran('node', '--max-old-space-size=48',
+                               't/interop/producer/misuse.mjs', $examples);
+    is(scalar(@said), 12, 'what its modules refuse');
+    is($_, $_ =~ s/:.*/: refused/r, $_ =~ s/:.*//r) for @said;
+});
+
+
 # With a bit of one block flipped, from now on.
 sub damaged_block {
     my ($cid) = @_;
