@@ -105,10 +105,13 @@ Meshkit::Vectors::keys_into($t->dir . '/etc');
 rename $t->dir . '/etc/alice.pem', $t->dir . '/etc/edge.pem' or die $!;
 certificate(share => '/CN=share.example.org');
 certificate(mallory => '/O=Example/CN=ann');
+certificate(noname => '/');
 $t->write('etc/clients.crt', certificate(ann => '/O=Example/CN=ann')
-                             . certificate(eve => '/O=Example/CN=eve'));
+                             . certificate(eve => '/O=Example/CN=eve')
+                             . $t->read('etc/noname.crt'));
 $t->write("etc/$_.token", "$_-secret-token\n", 0600) for qw(policy metadata);
-$t->write('etc/staff.htpasswd', "ann:{PLAIN}one\neve:{PLAIN}two\n");
+$t->write('etc/staff.htpasswd', join '', map { "$_\n" }
+          'ann:{PLAIN}one', 'eve:{PLAIN}two', 'CN=ann,O=Example:{PLAIN}three');
 $t->secret('policy-secret-token', 'metadata-secret-token', JWT_KEY);
 
 $t->port('policy', $policy->port);
@@ -197,6 +200,10 @@ for my $way (sort keys %path) {
 
 comes_to('certificate', 'one of nobody we know', 400, undef,
          by_certificate('mallory'));
+comes_to('certificate', 'one without a name', 403, undef,
+         by_certificate('noname'));
+comes_to('password', 'a name as certificates have it', 403, undef,
+         '--user', 'CN=ann,O=Example:three');
 comes_to('password', 'a wrong one', 401, undef, '--user', 'ann:two');
 comes_to('password', 'an empty name', 401, undef, '--user', ':one');
 comes_to('login', 'an unknown session', 401, undef, by_session(9));
@@ -224,6 +231,18 @@ my $bound = $e->share(size => 70_000, capability_issuer => 'owner');
 like(tls($t, "/web/$share->{id}?x")->header('Location'),
      qr{:\d+/oauth2/sign_in\?rd=/web/\Q$share->{id}\E\?x\z},
      'web: nobody is sent to log in, and back');
+
+like(tls($t, "/web/$share->{id}", '-H', 'Host: evil.example')
+     ->header('Location'), qr{^https://share\.example\.org:\d+/oauth2/},
+     'web: at this host, whatever the client calls it');
+
+# Whoever has no name is kept from shares without a policy, too.
+my $open = $e->share(size => 70_000);
+
+is(tls($t, "/$open->{id}", @{ $ann{certificate} })->status, 200,
+   'certificate: ann, without a policy');
+is(tls($t, "/$open->{id}", by_certificate('noname'))->status, 403,
+   'certificate: one without a name, without a policy');
 
 my $r = tls($t, "/web/$bound->{id}", @{ $ann{web} });
 is($r->status, 401, 'web: a share that requires a capability');
