@@ -20,6 +20,7 @@ program(node => 'echo v20.0.0');
 $ENV{PATH} = "$dir/bin:$ENV{PATH}";
 $ENV{XDG_CACHE_HOME} = "$dir/cache";
 delete $ENV{INTEROP_PRODUCER};
+delete $ENV{INTEROP_OPA};
 
 
 sub program {
@@ -59,6 +60,7 @@ subtest 'interrupted, it leaves nobody and nothing' => sub {
 
 subtest 'two at once: one installs, both have it' => sub {
     program(npm => "echo >> $dir/runs; sleep 0.5; mkdir node_modules");
+    make_path("$cache/new.killed");
     my @pids = map { spawn('install', sub {
         open STDOUT, '>', "$dir/out$_" or die;
         exec $install, 'producer';
@@ -69,6 +71,7 @@ subtest 'two at once: one installs, both have it' => sub {
          'in the cache');
     is(slurp("$dir/out1"), slurp("$dir/out2"), 'at the same place');
     is(slurp("$dir/runs"), "\n", 'once');
+    ok(!-e "$cache/new.killed", 'what was killed before is gone');
     is((stat $cache)[2] & 07777, 0700, 'for nobody else to change');
 };
 
@@ -88,6 +91,28 @@ subtest 'what others may have put there is not run' => sub {
     my $r = run_command({}, $install, 'producer');
     isnt($r->{exit}, 0, 'somebody else\'s');
     like($r->{err}, qr/belongs to somebody else|no \//, 'and says so');
+};
+
+
+# go.sum has hashes of modules, and go.mod asks for a Go that has none there.
+subtest 'no other Go is fetched' => sub {
+    my ($least) = slurp($install) =~ /^GO=([\d.]+)$/m;
+    my @wanted = map { slurp($_) =~ /^go ([\d.]+)$/m }
+                 glob 't/interop/*/go.mod';
+    my $number = sub { return sprintf '%d.%03d%03d',
+                              ((split /\./, $_[0]), 0)[0 .. 2] };
+
+    cmp_ok(scalar @wanted, '>', 2, 'modules');
+    cmp_ok($number->($_), '<=', $number->($least), "$_ is there")
+        for @wanted;
+
+    program(go => 'case $1 in env) echo go1.25.9;; *) exit 1;; esac');
+    like(run_command({}, $install, 'opa')->{err}, qr/and this is 1\.25\.9$/,
+         'an old one is refused');
+    program(go => "case \$1 in env) echo go$least;;"
+                  . ' *) echo "toolchain $GOTOOLCHAIN"; exit 1;; esac');
+    like(run_command({}, $install, 'opa')->{err}, qr/toolchain local$/,
+         'a new one is used as it is');
 };
 
 
