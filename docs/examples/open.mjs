@@ -53,12 +53,13 @@ async function need(code, read) {
 
 // A private key of an identity, PEM PKCS#8, P-256 or X25519.
 export async function readerKey(identity, pem) {
-    const privateKey = await importPKCS8(pem, 'ECDH-ES',
-                                         { extractable: true });
-    const { d, ...jwk } = await exportJWK(privateKey);
+    const { d, ...jwk } = await exportJWK(
+        await importPKCS8(pem, 'ECDH-ES', { extractable: true }));
 
+    // the key that is kept cannot be taken out again
     return { identity, crv: jwk.crv, kid: await calculateJwkThumbprint(jwk),
-             pair: { privateKey, publicKey: await importJWK(jwk, 'ECDH-ES') } };
+             pair: { privateKey: await importPKCS8(pem, 'ECDH-ES'),
+                     publicKey: await importJWK(jwk, 'ECDH-ES') } };
 }
 
 // "Trusted keys": of a JWK Set, those that may sign for somebody.

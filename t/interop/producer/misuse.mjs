@@ -9,9 +9,11 @@ import { runInNewContext } from 'node:vm';
 const example = name =>
     import(pathToFileURL(resolve(process.argv[2], name)));
 const { seal } = await example('meshkit.mjs');
-const { open } = await example('open.mjs');
+const { open, readerKey } = await example('open.mjs');
 const { dagPb } = await example('strict.mjs');
 const { blocksAt } = await example('http.mjs');
+const { exportPKCS8, generateKeyPair } = await example(
+    'node_modules/jose/dist/webapi/index.js');
 
 async function refused(what, call) {
     const why = await call().then(value => `taken, ${value}`, error =>
@@ -41,6 +43,16 @@ for (const now of [NaN, null, 'soon']) {
     await refused(`now, ${now}`, () => open({
         now, id: 'x', identity: 'x', keys: [], owners: [],
         record: () => { throw new RangeError('it was asked for'); } }));
+}
+
+// Keys that whoever gets into the page would like to have.
+for (const { privateKey } of await Promise.all(
+    ['P-256', 'X25519'].map(crv => generateKeyPair(
+        'ECDH-ES', { crv, extractable: true })))) {
+    const pem = await exportPKCS8(privateKey);
+    const { pair, crv } = await readerKey('x', pem);
+
+    await refused(`the ${crv} key`, () => exportPKCS8(pair.privateKey));
 }
 
 // Small messages in a block, as many as fit, in little memory.
