@@ -94,8 +94,9 @@ subtest 'what others may have put there is not run' => sub {
 };
 
 
-# go.sum has hashes of modules, and go.mod asks for a Go that has none there.
-subtest 'no other Go is fetched' => sub {
+# go.sum has hashes of modules: of no Go that go.mod asks for, of nothing that
+# a workspace has.  An empty GOFLAGS is none, and go looks into a file.
+subtest 'the Go that is there, and what is pinned' => sub {
     my ($least) = slurp($install) =~ /^GO=([\d.]+)$/m;
     my @wanted = map { slurp($_) =~ /^go ([\d.]+)$/m }
                  glob 't/interop/*/go.mod';
@@ -110,9 +111,10 @@ subtest 'no other Go is fetched' => sub {
     like(run_command({}, $install, 'opa')->{err}, qr/and this is 1\.25\.9$/,
          'an old one is refused');
     program(go => "case \$1 in env) echo go$least;;"
-                  . ' *) echo "toolchain $GOTOOLCHAIN"; exit 1;; esac');
-    like(run_command({}, $install, 'opa')->{err}, qr/toolchain local$/,
-         'a new one is used as it is');
+                  . ' *) echo "$GOTOOLCHAIN $GOWORK $GOFLAGS"; exit 1;; esac');
+    local $ENV{GOWORK} = "$dir/go.work";
+    like(run_command({}, $install, 'opa')->{err},
+         qr/: local off -mod=readonly$/, 'a new one is used as it is');
 };
 
 
