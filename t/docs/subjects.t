@@ -260,6 +260,11 @@ is(scalar(grep { ($_->header('Authorization') // '') !~ /-secret-token$/
 is(scalar(grep { $_->header('Authorization') || $_->header('Cookie') }
           $e->gateway->requests), 0, 'the gateway gets none');
 
+comes_to('login', 'ann, with the cookie of another way', '200 the file',
+         'partner:ann', '--cookie', '__Host-share=ann; session=1');
+is(join(' ', map { $_->header('Cookie') } $login->requests), 'session=1',
+   'the login service gets its own cookie alone');
+
 # A service that is down lets nobody in.
 $_->stop for $login, $jwt;
 for my $way (qw(login web jwt)) {
