@@ -72,8 +72,10 @@ export async function trustedKeys({ keys }) {
     for (const jwk of keys) {
         const alg = jwk.kty in { EC: 1, OKP: 1 } ? ALGS[jwk.crv] : undefined;
         const names = [jwk.identity ?? []].flat();
+        // RFC 9864, and the older name of RFC 8037
+        const says = alg === 'Ed25519' ? [alg, 'EdDSA'] : [alg];
 
-        if (alg && (jwk.alg ?? alg) === alg && (jwk.use ?? 'sig') === 'sig'
+        if (alg && says.includes(jwk.alg ?? alg) && (jwk.use ?? 'sig') === 'sig'
             && (jwk.key_ops ?? ['verify']).includes('verify')
             && names.length > 0 && names.length <= 64
             && names.every(isIdentity)) {
@@ -137,21 +139,24 @@ function readCapsule(capsule) {
     if (profile !== PROFILE || 'header' in capsule || 'signatures' in capsule
         || !Array.isArray(wraps) || wraps.length > WRAPS_MAX
         || !wraps.every(wrap => isIdentity(wrap.recipient) && WRAPPED.every(
-            name => typeof wrap[name] === 'string'))) {
+            name => typeof wrap[name] === 'string') && wrap.kid !== '')) {
         throw new TypeError('no capsule of this profile');
     }
     const header = json(base64url(capsule.protected), 4096);
     const core = sound(json(base64url(capsule.payload)), CORE);
 
     sound(core.content, CONTENT);
-    base64url(capsule.signature);
+
+    if (base64url(capsule.signature).length !== 64) {
+        throw new TypeError('a signature of either kind is 64 bytes');
+    }
 
     if (SEGMENTS.some(segment => segment === segmentOf(core.content)
             && core.content.size > BigInt(segment - OVERHEAD) << 40n)) {
         throw new RangeError('more than 2^40 segments');
     }
 
-    if (header.typ !== TYP || typeof header.kid !== 'string'
+    if (header.typ !== TYP || typeof header.kid !== 'string' || !header.kid
         || !Object.values(ALGS).includes(header.alg)
         || 'crit' in header || 'b64' in header) {
         throw new TypeError('a header that is not a capsule\'s');
