@@ -201,8 +201,8 @@ lint: deps-lint
 	    --enable=warning,portability --inline-suppr \
 	    --suppress=missingIncludeSystem core cli
 	bash -n tools/deps tools/build-module tools/build-nginx \
-	    tools/sanitize demo/run .ci/run fuzz/run t/interop/run \
-	    t/interop/install
+	    tools/suite-fetch tools/nginx-of-suite tools/sanitize demo/run \
+	    .ci/run fuzz/run t/interop/run t/interop/install
 	@for file in t/lib/Meshkit/*.pm t/lib/Meshkit/*/*.pm t/*/*.t \
 	    t/attack/report t/leak/report tools/lint; do \
 	    head -n 1 $$file | grep -q python && continue; \

@@ -9,6 +9,7 @@ package Meshkit::Neighbour;
 #   $n->version_is('Node 20.1.0');                # of what runs a tree
 #   $n->start(command => [ 'server' ], ready => sub { ... });
 #   $n->exercise('members open', sub { ... });    # a subtest, and a row
+#   $n->exercise($what, sub { ... }, version => '1.2'); # not that of version()
 #   $n->pause; ->resume;                          # it hangs; no longer
 #   $n->stop; ->kill; ->start;                    # the same command again
 #
@@ -149,8 +150,9 @@ sub _stopped {
 
 
 sub exercise {
-    my ($self, $what, $code) = @_;
+    my ($self, $what, $code, %opt) = @_;
 
+    local $self->{version} = $opt{version} // $self->{version};
     my $good = Test::More::subtest($what, $code);
 
     $self->_row($what, $good);

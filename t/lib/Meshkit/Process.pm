@@ -9,7 +9,8 @@ package Meshkit::Process;
 #   my $status = end_process($pid, TERM => 2);    # wait status, as in $?
 #
 #   my $r = run_command({ timeout => 10 }, 'nginx', '-t');
-#   # $r->{exit}, $r->{signal}, $r->{out}, $r->{err}, $r->{timed_out}
+#   # $r->{exit}, $r->{signal}, $r->{out}, $r->{err}, $r->{timed_out};
+#   # group => 1: what it started ends with it
 #
 #   wait_for(5, sub { -s $file }) or die;         # polls, true in time or not
 #
@@ -149,7 +150,7 @@ sub run_command {
         open STDOUT, '>&', $out or die "stdout: $!";
         open STDERR, '>&', $err or die "stderr: $!";
         exec { $command[0] } @command or die "exec $command[0]: $!\n";
-    });
+    }, group => $opt->{group});
 
     my $status = wait_process($pid, $opt->{timeout} // 120);
     my $timed_out = !defined $status;
