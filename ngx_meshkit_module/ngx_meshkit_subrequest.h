@@ -70,6 +70,11 @@ struct ngx_meshkit_subrequest_s {
     uint64_t               taken;       /* ... that the stream's reader took */
     uint64_t               used;        /* ... up to its last good block */
 
+    ngx_http_handler_pt    content_handler;  /* nginx's, for _hints */
+    ngx_int_t            (*process_header)(ngx_http_request_t *sr);
+    ngx_int_t            (*reinit_request)(ngx_http_request_t *sr);
+    ngx_uint_t             hints;       /* "103 Early Hints" that came */
+
     unsigned               header:1;    /* a response header came */
     unsigned               late:1;      /* it did not, and time was over */
     unsigned               complete:1;  /* ... and the whole body */
@@ -157,6 +162,9 @@ void ngx_meshkit_subrequest_stop(ngx_meshkit_subrequest_t *s);
 ngx_int_t ngx_meshkit_question_put(ngx_meshkit_subrequest_t *s,
     const ngx_meshkit_question_t *q);
 ngx_int_t ngx_meshkit_question_init(ngx_conf_t *cf);
+
+/* ngx_meshkit_hints.c: limits what comes in front of an answer */
+ngx_int_t ngx_meshkit_hints_init(ngx_conf_t *cf);
 
 /*
  * ngx_meshkit_cache.c: takes the answer, which is wrong, out of nginx's cache;

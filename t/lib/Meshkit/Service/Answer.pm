@@ -16,6 +16,7 @@ package Meshkit::Service::Answer;
 #   content_length  this number instead of the true one; no effect on bytes
 #   chunk_size      bytes of the body in a chunk, at most 64 KiB
 #   keepalive       0: close after the reply
+#   hints           so many "103 Early Hints" before the header; -1: no end
 #   delay           seconds before the header
 #   delay_body      seconds between header and body
 #   drip            [n, s]: n bytes every s seconds
@@ -82,6 +83,7 @@ sub _write {
     }
 
     $self->_fault_at(-1);
+    $self->_hints if $reply->{hints};
     $self->_prepare;
     $self->_put($self->_head);
     sleep $reply->{delay_body} if $reply->{delay_body};
@@ -90,6 +92,20 @@ sub _write {
     $self->{progress}->($self->{at}, 1);
 
     return 'complete';
+}
+
+
+# What is sent at once is whole hints, so that a reader is never idle.
+sub _hints {
+    my ($self) = @_;
+
+    my $n = $self->{reply}{hints};
+    my $hint = "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=hint\r\n\r\n";
+
+    return $self->_put($hint x $n) if $n > 0;
+
+    $hint x= int(PIECE / length $hint);
+    $self->_put($hint) while 1;
 }
 
 

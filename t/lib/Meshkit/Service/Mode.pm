@@ -15,6 +15,7 @@ package Meshkit::Service::Mode;
 #   body      body              another body
 #   replace   from, to          the same body with one text replaced
 #   pad       size, with        a valid JSON body that is too large
+#   hints     n                 so many "103 Early Hints"; -1: without an end
 #   delay     seconds           before the header
 #   delay_body seconds          after it
 #   stall     at (0), seconds, resume
@@ -99,6 +100,7 @@ my %MODES = (
     append => sub { $_[0]{append} = $_[1]{bytes} },
     extra => sub { $_[0]{extra} = $_[1]{bytes} },
     reset => sub { $_[0]{reset} = $_[1]{at} // 0 },
+    hints => sub { $_[0]{hints} = $_[1]{n} },
     delay => sub { $_[0]{delay} = $_[1]{seconds} },
     delay_body => sub { $_[0]{delay_body} = $_[1]{seconds} },
     drip => sub { $_[0]{drip} = [ $_[1]{bytes} // 1, $_[1]{every} // 0.1 ] },
