@@ -5,6 +5,8 @@
 #include "ngx_meshkit_redact.h"
 #include "ngx_meshkit_subrequest.h"
 
+#include <malloc.h>
+
 
 #define NGX_MESHKIT_POOL_SIZE  4096
 
@@ -47,7 +49,12 @@ ngx_meshkit_subrequest_wipe(void *data)
     ngx_meshkit_subrequest_wipe_request(s->request);
 
     if (s->body != NULL) {
+
+        /* only as much as there is: it may be a block of 2 MiB */
+
         ngx_explicit_memzero(s->body, s->len);
+        ngx_pfree(s->pool, s->body);
+        s->body = NULL;
     }
 
     if (s->authorization.data != NULL) {
@@ -425,8 +432,9 @@ ngx_meshkit_subrequest_wake(ngx_meshkit_subrequest_t *s)
 
 
 /*
- * As ngx_destroy_pool, but what was allocated in the pool's own blocks is
- * wiped: questions, answers, copies of the token that modules made.
+ * As ngx_destroy_pool, but what was allocated is wiped: questions, answers,
+ * copies of the token that modules made, in the pool's own blocks and beside
+ * them.  How long those are only the allocator knows.
  */
 static void
 ngx_meshkit_subrequest_wipe_pool(ngx_pool_t *pool)
@@ -446,6 +454,7 @@ ngx_meshkit_subrequest_wipe_pool(ngx_pool_t *pool)
 
     for (l = pool->large; l != NULL; l = l->next) {
         if (l->alloc != NULL) {
+            ngx_explicit_memzero(l->alloc, malloc_usable_size(l->alloc));
             ngx_free(l->alloc);
         }
     }

@@ -18,7 +18,8 @@ package Meshkit::Edge;
 #   policy    'authzen' or 'lit'; without it none is configured
 #   text      { http, server, open, metadata, policy, gateway, gatewayN } =>
 #             directives added there; open is every location of meshkit_open
-#   tokens    1: each service is sent a token of its own, ->token(name)
+#   tokens    1: each service is sent a token of its own, ->token(name); or
+#             code that makes the token of a name
 #   fresh     n: ->fresh("/car/...") gives n times the same path with gateways
 #             that no earlier request has found to be ill or without CAR
 #   alone     1: also /one/car/, /one/raw/, /one/auto/ with gateway 0 only
@@ -103,7 +104,8 @@ sub gateway { return $_[0]{gateway}[$_[1] // 0] }
 sub services { return (@{ $_[0] }{qw(metadata policy_service)},
                        @{ $_[0]{gateway} }) }
 sub clear { $_->clear for $_[0]->services; return $_[0] }
-sub token { return "token-of-$_[1]-0123456789abcdef" }
+sub token { return ref $_[0]{tokens} ? $_[0]{tokens}->($_[1])
+                                     : "token-of-$_[1]-0123456789abcdef" }
 
 
 sub heal {
