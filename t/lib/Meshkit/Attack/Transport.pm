@@ -161,7 +161,8 @@ my @BOTH = (
 
 my %WHY_NOT = (
     T21 => 'streams mixed up within one connection need HTTP/2 to the '
-           . 'gateway, which nginx has from 1.29.4 on',
+           . 'gateway, which nginx has from 1.29.4 on: '
+           . 't/module/http2_frames.t',
 );
 
 
