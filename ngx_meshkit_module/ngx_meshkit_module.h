@@ -193,6 +193,7 @@ struct ngx_meshkit_open_s {
     unsigned                       begun:1;     /* the header went out */
     unsigned                       verified:1;  /* the spool is sound */
     unsigned                       yielded:1;   /* other requests go first */
+    unsigned                       pausing:1;   /* client: ends by itself */
     unsigned                       unchanged:1; /* the client has it: 304 */
     unsigned                       client_gone:1;
     unsigned                       over:1;      /* nginx ended the request */

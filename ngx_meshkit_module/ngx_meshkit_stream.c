@@ -235,6 +235,23 @@ ngx_meshkit_stream_pump(ngx_meshkit_open_t *open)
 }
 
 
+/* A pause ends by itself, a wait for the client does not: never mixed up. */
+static void
+ngx_meshkit_stream_set_timer(ngx_meshkit_open_t *open, ngx_uint_t pausing,
+    ngx_msec_t wait)
+{
+    if (open->client.timer_set && open->pausing != pausing) {
+
+        /* nginx would keep a time that differs by less than 300 ms */
+
+        ngx_del_timer(&open->client);
+    }
+
+    open->pausing = pausing;
+    ngx_add_timer(&open->client, wait);
+}
+
+
 /*
  * Waits for the client to take what was sent (send_timeout), or for the time
  * that limit_rate sets.  The timer is our own: nginx's code for the gateway's
@@ -260,16 +277,18 @@ ngx_meshkit_stream_watch(ngx_meshkit_open_t *open)
         wait = wev->timer_set ? wev->timer.key - ngx_current_msec : 1;
         wait = (ngx_msec_int_t) wait > 0 ? wait : 1;
 
-        ngx_add_timer(&open->client, wait);
+        ngx_meshkit_stream_set_timer(open, 1, wait);
 
     } else if (open->yielded) {
-        ngx_add_timer(&open->client, 1);
+        ngx_meshkit_stream_set_timer(open, 1, 1);
 
     } else if (wev->active && !wev->ready) {
 
-        if (!open->client.timer_set || open->sent != c->sent) {
+        if (!open->client.timer_set || open->pausing
+            || open->sent != c->sent)
+        {
             open->sent = c->sent;
-            ngx_add_timer(&open->client, clcf->send_timeout);
+            ngx_meshkit_stream_set_timer(open, 0, clcf->send_timeout);
         }
 
     } else if (open->client.timer_set) {
@@ -293,16 +312,15 @@ ngx_meshkit_stream_client_event(ngx_event_t *ev)
 
     ngx_http_set_log_request(c->log, open->request);
 
-    if (wev->delayed) {
-        wev->delayed = 0;
+    if (open->pausing || wev->delayed) {
 
-        if (wev->timer_set) {
+        /* nginx's own timer may have been first, and told the gateway's part */
+
+        if (wev->delayed && wev->timer_set) {
             ngx_del_timer(wev);
         }
 
-        ngx_meshkit_open_post(open);
-
-    } else if (open->yielded) {
+        wev->delayed = 0;
         ngx_meshkit_open_post(open);
 
     } else {

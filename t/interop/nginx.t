@@ -16,7 +16,8 @@ use constant { BUILD_TIMEOUT => 300, RUN_TIMEOUT => 1200 };
 
 my $nginx = Meshkit::Neighbour->new('nginx');
 
-my %of = (own => { binary => 'nginx', module => 'build/ngx_meshkit_module.so',
+my ($own) = grep { -x } map { "$_/nginx" } split(/:/, $ENV{PATH}), '/usr/sbin';
+my %of = (own => { binary => $own, module => 'build/ngx_meshkit_module.so',
                    suite => own_suite() });
 my @suites = sort map { basename($_) } glob $nginx->program . '/*';
 
@@ -59,8 +60,8 @@ sub versions {
 
     my $text = run_command({}, $n->{binary}, '-V')->{err};
     my ($nginx) = $text =~ m{^nginx version: nginx/([\d.]+)}m;
-    my ($built, $runs) = $text =~ m{^built with OpenSSL\ ([\d.]+).*?
-                                    (?:running\ with\ OpenSSL\ ([\d.]+))?}mx;
+    my ($built) = $text =~ m{^built with OpenSSL ([\d.]+)}m;
+    my ($runs) = $text =~ m{running with OpenSSL ([\d.]+)};
 
     return ($nginx // 'none', $runs // $built // 'none');
 }

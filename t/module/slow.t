@@ -57,6 +57,19 @@ location /_cached/ {
     proxy_cache blocks;
     proxy_cache_valid 200 1h;
 }
+location ~ ^/hurried/(?<cap>.*)$ {
+    limit_rate 64m;
+    meshkit_open $cap;
+    meshkit_gateway /_filling car;
+}
+location /_filling/ {
+    internal;
+    proxy_pass http://gw0/;
+    proxy_buffering on;
+    proxy_cache blocks;
+    proxy_cache_key $request_id;
+    proxy_cache_valid 200 1h;
+}
 EOT
 });
 
@@ -177,6 +190,17 @@ for my $path (qw(unbuffered raw buffered cached)) {
     $r = $e->curl("/limited/$path/$short->{id}", h2 => 1,
                   args => [ '--max-time', 30 ]);
     is($e->outcome($r, $short), '200 ok', "limit_rate, $path, HTTP/2: whole");
+}
+
+# A thousand such delays, each of which ends by nginx's timer or by our own,
+# while an answer goes into the cache: none is taken for a client that waits.
+for my $n (1 .. 4) {
+    my $sha = Digest::SHA->new(256);
+    my $r = $e->get("/hurried/$share->{id}", timeout => 60,
+                    sink => sub { $sha->add($_[0]) });
+
+    is(($r->complete ? 'whole' : 'cut') . ' ' . $sha->hexdigest,
+       "whole $share->{sha256}", "limit_rate, filling a cache, $n: whole");
 }
 
 # A client that takes nothing for longer than send_timeout is left, one that
