@@ -85,7 +85,7 @@ sub run {
 sub outcome_of {
     my ($file, $out) = @_;
 
-    return $out =~ /^\Q$file\E \.+ (.*)$/m ? $1 : 'not run';
+    return $out =~ /^\Q$file\E \.+ (.*)$/m ? $1 || "failed" : "not run";
 }
 
 
