@@ -204,7 +204,7 @@ lint: deps-lint
 	    tools/suite-fetch tools/nginx-of-suite tools/sanitize demo/run \
 	    .ci/run fuzz/run t/interop/run t/interop/install
 	@for file in t/lib/Meshkit/*.pm t/lib/Meshkit/*/*.pm t/*/*.t \
-	    t/attack/report t/leak/report tools/lint; do \
+	    t/attack/report t/leak/report t/interop/table tools/lint; do \
 	    head -n 1 $$file | grep -q python && continue; \
 	    perl -It/lib -cw $$file 2>&1 | grep -v ' syntax OK$$' && exit 1; \
 	    true; \
