@@ -89,8 +89,9 @@ ngx_meshkit_hints_reinit_request(ngx_http_request_t *sr)
 
 
 /*
- * The location's own handler, proxy_pass mostly: it makes the upstream, and
- * sends the question at the most.
+ * The location's own handler, proxy_pass mostly: it makes the upstream.  That
+ * would ask at once, by a connection that is kept, and read what is there; but
+ * nginx asks nobody while a thread is said to be at work on the request.
  */
 static ngx_int_t
 ngx_meshkit_hints_content_handler(ngx_http_request_t *sr)
@@ -101,10 +102,14 @@ ngx_meshkit_hints_content_handler(ngx_http_request_t *sr)
     s = ngx_meshkit_subrequest_get(sr);
 
     sr->content_handler = s->content_handler;
-    rc = sr->content_handler(sr);
 
-    if (rc == NGX_DONE && sr->upstream != NULL && !s->finished && !s->header) {
+    sr->aio = 1;
+    rc = sr->content_handler(sr);
+    sr->aio = 0;
+
+    if (rc == NGX_DONE && sr->upstream != NULL && !s->finished) {
         ngx_meshkit_hints_wrap(s);
+        ngx_http_upstream_init(sr);
     }
 
     return rc;
