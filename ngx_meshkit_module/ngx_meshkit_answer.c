@@ -165,33 +165,63 @@ ngx_meshkit_answer_disposition(ngx_http_request_t *r, mk_action_t action,
 }
 
 
+/* what browsers play; a playlist would name what else they are to fetch */
+static const char  *ngx_meshkit_answer_played[] = {
+    "video/mp4", "video/webm", "video/ogg", "video/quicktime", "video/x-m4v",
+    "video/x-matroska", "video/mpeg", "video/3gpp",
+    "audio/mpeg", "audio/mp3", "audio/mp4", "audio/x-m4a", "audio/aac",
+    "audio/ogg", "audio/opus", "audio/webm", "audio/flac", "audio/x-flac",
+    "audio/wav", "audio/x-wav", "audio/wave",
+};
+
+
 /*
- * The type is the sender's text.  What a browser may take for markup, as
- * anything that ends in "+xml" or is a list of types, gets no origin.
+ * The type is the sender's text: only what is known gets an origin.  Of types
+ * with a comma between them some browsers take the last.
  */
+static ngx_uint_t
+ngx_meshkit_answer_is_played(u_char *p, size_t len)
+{
+    size_t      n;
+    ngx_uint_t  i;
+
+    if (ngx_strlchr(p, p + len, ',') != NULL) {
+        return 0;
+    }
+
+    for (i = 0;
+         i < sizeof(ngx_meshkit_answer_played)
+             / sizeof(ngx_meshkit_answer_played[0]);
+         i++)
+    {
+        n = ngx_strlen(ngx_meshkit_answer_played[i]);
+
+        if (len >= n
+            && ngx_strncasecmp(p, (u_char *) ngx_meshkit_answer_played[i], n)
+               == 0
+            && (len == n || p[n] == ';'))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static const char *
 ngx_meshkit_answer_csp(mk_bytes_t type)
 {
     u_char  *p;
-    size_t   len;
 
     p = (u_char *) type.data;
-    len = type.len;
 
-    if (len > 6 && ngx_strncasecmp(p, (u_char *) "image/", 6) == 0) {
+    if (type.len > 6 && ngx_strncasecmp(p, (u_char *) "image/", 6) == 0) {
         return NGX_MESHKIT_CSP_IMAGE;
     }
 
-    if (len > 6
-        && (ngx_strncasecmp(p, (u_char *) "video/", 6) == 0
-            || ngx_strncasecmp(p, (u_char *) "audio/", 6) == 0)
-        && ngx_strlchr(p, p + len, '+') == NULL
-        && ngx_strlchr(p, p + len, ',') == NULL)
-    {
-        return NGX_MESHKIT_CSP_MEDIA;
-    }
-
-    return NGX_MESHKIT_CSP;
+    return ngx_meshkit_answer_is_played(p, type.len) ? NGX_MESHKIT_CSP_MEDIA
+                                                     : NGX_MESHKIT_CSP;
 }
 
 
