@@ -1,5 +1,5 @@
 # t/interop/install and run themselves, with an npm that installs nothing:
-# what is interrupted, raced, planted or misspelt.
+# what is interrupted, raced, planted, misspelt or of another checkout.
 
 use strict;
 use warnings;
@@ -31,6 +31,15 @@ sub program {
     close $file or die "$name: $!";
     chmod 0755, "$dir/bin/$name.new";
     rename "$dir/bin/$name.new", "$dir/bin/$name" or die "$name: $!";
+}
+
+
+sub write_file {
+    my ($path, $text) = @_;
+
+    open my $file, '>', $path or die "$path: $!";
+    print $file $text;
+    close $file or die "$path: $!";
 }
 
 
@@ -115,6 +124,24 @@ subtest 'the Go that is there, and what is pinned' => sub {
     local $ENV{GOWORK} = "$dir/go.work";
     like(run_command({}, $install, 'opa')->{err},
          qr/: local off -mod=readonly$/, 'a new one is used as it is');
+};
+
+
+subtest 'a nginx of a suite, of today' => sub {
+    my $place = "$dir/suite";
+    my $hash = (split ' ', run_command({}, qw(sha256sum
+                                              tools/nginx-of-suite))->{out})[0];
+
+    make_path($place);
+    program('apt-get' => "echo 'E: no network' >&2; exit 1");
+    write_file("$place/current", "./nginx.deb\n$hash  -\n");
+    is(run_command({}, 'tools/nginx-of-suite', 'sid', $place)->{exit}, 0,
+       'is what it was');
+
+    write_file("$place/current", "./nginx.deb\n" . '0' x 64 . "  -\n");
+    my $r = run_command({}, 'tools/nginx-of-suite', 'sid', $place);
+    isnt($r->{exit}, 0, 'but not if another script laid it out');
+    like($r->{err}, qr/^suite-fetch: /m, 'then it is fetched');
 };
 
 
