@@ -90,6 +90,12 @@ subtest 'what others may have put there is not run' => sub {
     is(run_command({}, $install, 'producer')->{exit}, 0, 'ours');
     is((stat $cache)[2] & 07777, 0700, 'is closed again');
 
+    # where nothing can be written, nothing needs to be
+    program(chmod => 'echo "Read-only file system" >&2; exit 1');
+    is(run_command({}, $install, 'producer')->{exit}, 0,
+       'what is there and closed is left alone');
+    unlink "$dir/bin/chmod";
+
     # only root can give it away; whoever is not root tries root's own
     my $their = $> == 0 ? "$dir/their" : '/';
     if ($> == 0) {
