@@ -242,7 +242,7 @@ ngx_meshkit_filter_grow(ngx_meshkit_subrequest_t *s, size_t n)
 
     if (s->body != NULL) {
         ngx_memcpy(p, s->body, s->len);
-        ngx_pfree(s->pool, s->body);
+        ngx_meshkit_subrequest_forget(s);
     }
 
     s->body = p;

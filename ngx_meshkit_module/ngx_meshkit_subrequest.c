@@ -37,6 +37,20 @@ ngx_meshkit_subrequest_wipe_request(ngx_http_request_t *sr)
 }
 
 
+void
+ngx_meshkit_subrequest_forget(ngx_meshkit_subrequest_t *s)
+{
+    if (s->body != NULL) {
+
+        /* only as much as there is: it may be a block of 2 MiB */
+
+        ngx_explicit_memzero(s->body, s->len);
+        ngx_pfree(s->pool, s->body);
+        s->body = NULL;
+    }
+}
+
+
 /*
  * Also how a pool of ours is known: an internal redirect (X-Accel-Redirect)
  * zeroes the subrequest's module contexts, but its pool stays.
@@ -48,14 +62,7 @@ ngx_meshkit_subrequest_wipe(void *data)
 
     ngx_meshkit_subrequest_wipe_request(s->request);
 
-    if (s->body != NULL) {
-
-        /* only as much as there is: it may be a block of 2 MiB */
-
-        ngx_explicit_memzero(s->body, s->len);
-        ngx_pfree(s->pool, s->body);
-        s->body = NULL;
-    }
+    ngx_meshkit_subrequest_forget(s);
 
     if (s->authorization.data != NULL) {
         ngx_explicit_memzero(s->authorization.data, s->authorization.len);
@@ -413,12 +420,9 @@ ngx_meshkit_subrequest_cancel(ngx_meshkit_subrequest_t *s)
         (void) ngx_http_post_request(sr, &s->posted);
     }
 
-    if (s->body != NULL) {
-        ngx_pfree(s->pool, s->body);
-        s->body = NULL;
-        s->len = 0;
-        s->room = 0;
-    }
+    ngx_meshkit_subrequest_forget(s);
+    s->len = 0;
+    s->room = 0;
 }
 
 

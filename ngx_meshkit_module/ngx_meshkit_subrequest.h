@@ -152,6 +152,9 @@ void ngx_meshkit_subrequest_release_all(ngx_meshkit_open_t *open);
 /* the record of a request that is one of ours, else NULL */
 ngx_meshkit_subrequest_t *ngx_meshkit_subrequest_get(ngx_http_request_t *sr);
 
+/* wipes and gives back what was kept of its answer */
+void ngx_meshkit_subrequest_forget(ngx_meshkit_subrequest_t *s);
+
 /* lets nginx end it at its next chance; its bytes are dropped from now on */
 void ngx_meshkit_subrequest_stop(ngx_meshkit_subrequest_t *s);
 
