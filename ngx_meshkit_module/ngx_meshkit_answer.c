@@ -8,20 +8,6 @@
 #include "ngx_meshkit_module.h"
 
 
-#define NGX_MESHKIT_CSP  "sandbox; default-src 'none'"
-
-/* browsers show a lone image as a page of their own */
-#define NGX_MESHKIT_CSP_IMAGE                                                 \
-    NGX_MESHKIT_CSP "; img-src 'self'; style-src 'unsafe-inline'"
-
-/*
- * So they do with a film or a sound, which Chromium fetches anew, by CORS: a
- * page without an origin would not get it.  Scripts stay forbidden.
- */
-#define NGX_MESHKIT_CSP_MEDIA                                                 \
-    "sandbox allow-same-origin; default-src 'none'; media-src 'self'; "       \
-    "style-src 'unsafe-inline'"
-
 /* RFC 9110, 15.5.2: a 401 names how to do better */
 #define NGX_MESHKIT_CHALLENGE    "MeshKit-Capability"
 
@@ -165,66 +151,6 @@ ngx_meshkit_answer_disposition(ngx_http_request_t *r, mk_action_t action,
 }
 
 
-/* what browsers play; a playlist would name what else they are to fetch */
-static const char  *ngx_meshkit_answer_played[] = {
-    "video/mp4", "video/webm", "video/ogg", "video/quicktime", "video/x-m4v",
-    "video/x-matroska", "video/mpeg", "video/3gpp",
-    "audio/mpeg", "audio/mp3", "audio/mp4", "audio/x-m4a", "audio/aac",
-    "audio/ogg", "audio/opus", "audio/webm", "audio/flac", "audio/x-flac",
-    "audio/wav", "audio/x-wav", "audio/wave",
-};
-
-
-/*
- * The type is the sender's text: only what is known gets an origin.  Of types
- * with a comma between them some browsers take the last.
- */
-static ngx_uint_t
-ngx_meshkit_answer_is_played(u_char *p, size_t len)
-{
-    size_t      n;
-    ngx_uint_t  i;
-
-    if (ngx_strlchr(p, p + len, ',') != NULL) {
-        return 0;
-    }
-
-    for (i = 0;
-         i < sizeof(ngx_meshkit_answer_played)
-             / sizeof(ngx_meshkit_answer_played[0]);
-         i++)
-    {
-        n = ngx_strlen(ngx_meshkit_answer_played[i]);
-
-        if (len >= n
-            && ngx_strncasecmp(p, (u_char *) ngx_meshkit_answer_played[i], n)
-               == 0
-            && (len == n || p[n] == ';'))
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static const char *
-ngx_meshkit_answer_csp(mk_bytes_t type)
-{
-    u_char  *p;
-
-    p = (u_char *) type.data;
-
-    if (type.len > 6 && ngx_strncasecmp(p, (u_char *) "image/", 6) == 0) {
-        return NGX_MESHKIT_CSP_IMAGE;
-    }
-
-    return ngx_meshkit_answer_is_played(p, type.len) ? NGX_MESHKIT_CSP_MEDIA
-                                                     : NGX_MESHKIT_CSP;
-}
-
-
 /* No filter may change a length that the client can tell an abort by. */
 static void
 ngx_meshkit_answer_keep_length(ngx_http_request_t *r, off_t length)
@@ -349,6 +275,7 @@ static ngx_int_t
 ngx_meshkit_answer_file(ngx_meshkit_open_t *open)
 {
     mk_bytes_t           type;
+    const char          *csp;
     ngx_http_request_t  *r;
 
     r = open->request;
@@ -364,8 +291,11 @@ ngx_meshkit_answer_file(ngx_meshkit_open_t *open)
 
     ngx_meshkit_answer_keep_length(r, (off_t) open->len);
 
-    if (ngx_meshkit_answer_type(r, type) != NGX_OK
-        || ngx_meshkit_answer_safe(r, ngx_meshkit_answer_csp(type)) != NGX_OK
+    csp = ngx_meshkit_csp_file(r, type);
+
+    if (csp == NULL
+        || ngx_meshkit_answer_type(r, type) != NGX_OK
+        || ngx_meshkit_answer_safe(r, csp) != NGX_OK
         || ngx_meshkit_answer_disposition(r, open->action,
                                           open->capsule->name)
            != NGX_OK

@@ -293,6 +293,14 @@ mk_status_t ngx_meshkit_condition_read(ngx_meshkit_open_t *open);
 ngx_int_t ngx_meshkit_condition_etag(ngx_meshkit_open_t *open,
     ngx_str_t *etag);
 
+/*
+ * ngx_meshkit_csp.c: the Content-Security-Policy of what loads nothing; that
+ * of a shared file, or NULL without memory
+ */
+#define NGX_MESHKIT_CSP  "sandbox; default-src 'none'"
+
+const char *ngx_meshkit_csp_file(ngx_http_request_t *r, mk_bytes_t type);
+
 /* ngx_meshkit_answer.c: headers and problem documents */
 ngx_int_t ngx_meshkit_answer_header(ngx_meshkit_open_t *open);
 ngx_int_t ngx_meshkit_answer_problem(ngx_meshkit_open_t *open);

@@ -51,7 +51,17 @@ EOT
 my $SVG = <<'EOT';
 <svg xmlns="http://www.w3.org/2000/svg" width="30" height="20">
 <rect width="30" height="20" fill="lime"/>
+<image href="/beacon?image" width="9" height="9"/>
 <script>fetch('/beacon?svg');</script></svg>
+EOT
+
+# A player that knows it for what it is fetches what it names.
+my $PLAYLIST = <<'EOT';
+#EXTM3U
+#EXT-X-TARGETDURATION:9
+#EXTINF:9,
+/beacon?part
+#EXT-X-ENDLIST
 EOT
 
 my $SCRIPT = "document.title = 'script';\n";
@@ -183,6 +193,8 @@ run_command({}, qw(ffmpeg -nostdin -v error -f lavfi -i
 my %share = (
     file => $c->share(size => 10 << 20, name => $name),
     html => made($PAGE, type => 'text/html', name => 'page.html'),
+    list => made($PLAYLIST, type => 'audio/mpegurl', name => 'list.m3u8'),
+    list_mp4 => made($PLAYLIST, type => 'video/mp4', name => 'list.mp4'),
     svg => made($SVG, type => 'image/svg+xml', name => 'drawing.svg'),
     text => made($SCRIPT, type => 'text/plain', name => 'words.txt'),
     js => made($SCRIPT, name => 'words.js'),
@@ -195,6 +207,7 @@ my %share = (
 
 $t->write('html/pages/page.html', $PAGE);
 $t->write('html/pages/drawing.svg', $SVG);
+$t->write('html/pages/list.mp4', $PLAYLIST);
 $t->write('html/pages/words.txt', $SCRIPT);
 link $share{$_}{file}, $t->dir . "/html/pages/film.$_" for qw(webm mp4);
 $c->start;
@@ -420,13 +433,14 @@ $c->exercise('a link out of a shared page: no Referer' => sub {
 
 $c->exercise('a shared drawing (SVG): shown, no script' => sub {
     $b->open(url('/pages/drawing.svg'));
-    is_deeply([ beacons() ], [ 'svg' ], 'own drawing: its script runs');
+    is_deeply([ beacons() ], [ 'image', 'svg' ],
+              'own drawing: its script runs, its image is loaded');
 
     $c->forget;
     $b->open(url('svg'));
     is($b->eval('document.documentElement.tagName'), 'svg', 'shared: shown');
     is($b->value('self.origin'), 'null', 'shared: no origin');
-    is_deeply([ beacons() ], [], 'shared: no script runs');
+    is_deeply([ beacons() ], [], 'shared: no script runs, nothing is loaded');
     is($b->value("element('img', '${\ path('svg') }')"), 30,
        'shared: a page can show it');
 });
@@ -518,6 +532,23 @@ $c->exercise('a lone image or film: the browser\'s viewer shows it' => sub {
            "$form: seeks");
         is($is->('currentTime') >= 30, 1, "$form: it is there");
         is($is->('videoWidth'), $form eq 'webm' ? 320 : 640, "$form: shown");
+    }
+
+    # a playlist, one of which says that it is a film
+    for my $from (url('/pages/list.mp4'), url('list'), url('list_mp4')) {
+        my $own = $from =~ /pages/;
+
+        $c->forget;
+        $b->open($from);
+        my $ended = wait_for(20, sub {
+            return $own ? grep { $_->{uri} eq '/beacon' } $c->requests(0)
+                        : $b->value('document.querySelector("video")'
+                                    . '?.networkState') eq '3';
+        });
+        ok($ended, "$from: " . ($own ? 'what it names is fetched'
+                                     : 'it is no film'));
+        is(scalar(my @all = beacons()), $own ? 1 : 0,
+           "$from: " . ($own ? 'once' : 'nothing is fetched'));
     }
 });
 

@@ -198,6 +198,20 @@ like(open_it('sound')->header('Content-Security-Policy'),
 unlike(open_it('html')->header('Content-Security-Policy'), qr/-src 'self'/,
        'html: loads nothing');
 
+# a second policy has the path of the file itself, as the client wrote it
+for my $row ([ 'film', '/car/', '/car/' ], [ 'png', '/car/', '/car/' ],
+             [ 'sound', '//c%61r/', '//c%61r/' ],
+             [ 'film', '/x;,/../*/../car/', '/x%3B%2C/../%2A/../car/' ])
+{
+    my ($name, $path, $named) = @$row;
+    my $policy = open_it($name, path => $path)
+                 ->header('Content-Security-Policy');
+
+    like($policy, qr{\A[^,]*[ ]'self';[^,]*,[ ](?:img|media)-src
+                     [ ]\*:\*\Q$named$shares{$name}{id}\E\z}x,
+         "$name, $path: loads itself alone");
+}
+
 
 # --- Content-Disposition ----------------------------------------------------
 
