@@ -251,8 +251,9 @@ http_explain(http_transfer_t *t)
     switch (t->result) {
 
     case HTTP_STATUS:
-        (void) snprintf(http->why, HTTP_WHY_MAX, "answered with status %ld",
-                        http->status);
+        (void) snprintf(http->why, HTTP_WHY_MAX, "answered with status %ld%s",
+                        http->status, http->status / 100 == 3
+                        ? ", and redirects are not followed" : "");
         return;
 
     case HTTP_TYPE:
