@@ -30,6 +30,14 @@ for (const name of ['as', 'key', 'owners', 'out']) {
     }
 }
 
+for (const [dir, url] of [['metadata', 'metadata-url'],
+                          ['blocks', 'gateway']]) {
+    if (opt[dir] === undefined && opt[url] === undefined) {
+        console.error(`receive.mjs: --${dir} or --${url} is missing`);
+        process.exit(2);
+    }
+}
+
 function notFound(error) {
     throw error.code === 'ENOENT' ? new Refusal('capsule_not_found') : error;
 }

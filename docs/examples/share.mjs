@@ -18,6 +18,12 @@ import { calculateJwkThumbprint, exportJWK, importPKCS8 } from 'jose';
 
 import { seal, share } from './meshkit.mjs';
 
+// a line says what is wrong; the stack is of no use to whoever calls this
+process.on('uncaughtException', error => {
+    console.error(`share.mjs: ${error.message}`);
+    process.exit(1);
+});
+
 const text = { type: 'string' };
 const { values: opt, positionals: [file] } = parseArgs({
     allowPositionals: true,
@@ -33,6 +39,13 @@ const { values: opt, positionals: [file] } = parseArgs({
 for (const name of ['owner', 'sign', 'to', 'blocks', 'metadata']) {
     if (!file || opt[name] === undefined) {
         console.error(`share.mjs: ${file ? `--${name}` : 'FILE'} is missing`);
+        process.exit(2);
+    }
+}
+
+for (const name of ['expires', 'not-before']) {
+    if (opt[name] !== undefined && !/^\d+$/.test(opt[name])) {
+        console.error(`share.mjs: --${name} is in seconds since the epoch`);
         process.exit(2);
     }
 }
@@ -63,13 +76,15 @@ async function recipient(argument) {
              jwk: JSON.parse(await readFile(argument.slice(at + 1), 'utf8')) };
 }
 
+const from = (what, read) => read(what).catch(
+    error => { throw new Error(`${what}: ${error.message}`); });
 const number = value => value === undefined ? undefined : Number(value);
 const blocks = {
     put: (cid, bytes) => write(join(opt.blocks, cid.toString()), bytes)
 };
 
-const signer = await signingKey(opt.sign);
-const recipients = await Promise.all(opt.to.map(recipient));
+const signer = await from(opt.sign, signingKey);
+const recipients = await Promise.all(opt.to.map(to => from(to, recipient)));
 const sealed = await seal(createReadStream(file), blocks, {
     segment: number(opt.segment), name: opt.name ?? basename(file),
     type: opt.type });
