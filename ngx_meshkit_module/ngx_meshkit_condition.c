@@ -114,6 +114,13 @@ ngx_meshkit_condition_read(ngx_meshkit_open_t *open)
     open->first = 0;
     open->len = open->capsule->size;
 
+    if (r->err_status != 0) {
+
+        /* an error_page's status goes out in the place of 206 and 304 */
+
+        return MK_OK;
+    }
+
     if (ngx_meshkit_condition_etag(open, &etag) != NGX_OK) {
         return MK_INTERNAL_ERROR;
     }
