@@ -30,7 +30,7 @@ ngx_meshkit_hints_unwrap(ngx_meshkit_subrequest_t *s)
 }
 
 
-static void
+void
 ngx_meshkit_hints_wrap(ngx_meshkit_subrequest_t *s)
 {
     ngx_http_upstream_t  *u;
@@ -87,74 +87,11 @@ ngx_meshkit_hints_reinit_request(ngx_http_request_t *sr)
     return rc;
 }
 
+#else
 
-/*
- * The location's own handler, proxy_pass mostly: it makes the upstream.  That
- * would ask at once, by a connection that is kept, and read what is there; but
- * nginx asks nobody while a thread is said to be at work on the request.
- */
-static ngx_int_t
-ngx_meshkit_hints_content_handler(ngx_http_request_t *sr)
+void
+ngx_meshkit_hints_wrap(ngx_meshkit_subrequest_t *s)
 {
-    ngx_int_t                  rc;
-    ngx_meshkit_subrequest_t  *s;
-
-    s = ngx_meshkit_subrequest_get(sr);
-
-    sr->content_handler = s->content_handler;
-
-    sr->aio = 1;
-    rc = sr->content_handler(sr);
-    sr->aio = 0;
-
-    if (rc == NGX_DONE && sr->upstream != NULL && !s->finished) {
-        ngx_meshkit_hints_wrap(s);
-        ngx_http_upstream_init(sr);
-    }
-
-    return rc;
-}
-
-
-/* In the last phase before the location's handler that subrequests have. */
-static ngx_int_t
-ngx_meshkit_hints_handler(ngx_http_request_t *sr)
-{
-    ngx_meshkit_subrequest_t  *s;
-
-    s = ngx_meshkit_subrequest_get(sr);
-
-    if (s != NULL && sr == s->request && sr->content_handler != NULL
-        && sr->content_handler != ngx_meshkit_hints_content_handler)
-    {
-        s->content_handler = sr->content_handler;
-        sr->content_handler = ngx_meshkit_hints_content_handler;
-    }
-
-    return NGX_DECLINED;
 }
 
 #endif
-
-
-ngx_int_t
-ngx_meshkit_hints_init(ngx_conf_t *cf)
-{
-#if (nginx_version >= 1029000)
-
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    *h = ngx_meshkit_hints_handler;
-
-#endif
-
-    return NGX_OK;
-}

@@ -70,7 +70,10 @@ struct ngx_meshkit_subrequest_s {
     uint64_t               taken;       /* ... that the stream's reader took */
     uint64_t               used;        /* ... up to its last good block */
 
-    ngx_http_handler_pt    content_handler;  /* nginx's, for _hints */
+    ngx_http_handler_pt    content_handler;  /* nginx's own, wrapped */
+    ngx_int_t            (*create_request)(ngx_http_request_t *sr);
+    ngx_output_chain_filter_pt  output_filter;
+    void                  *output_ctx;
     ngx_int_t            (*process_header)(ngx_http_request_t *sr);
     ngx_int_t            (*reinit_request)(ngx_http_request_t *sr);
     ngx_uint_t             hints;       /* "103 Early Hints" that came */
@@ -166,8 +169,11 @@ ngx_int_t ngx_meshkit_question_put(ngx_meshkit_subrequest_t *s,
     const ngx_meshkit_question_t *q);
 ngx_int_t ngx_meshkit_question_init(ngx_conf_t *cf);
 
+/* ngx_meshkit_upstream.c: changes what nginx asks by, before it does */
+ngx_int_t ngx_meshkit_upstream_init(ngx_conf_t *cf);
+
 /* ngx_meshkit_hints.c: limits what comes in front of an answer */
-ngx_int_t ngx_meshkit_hints_init(ngx_conf_t *cf);
+void ngx_meshkit_hints_wrap(ngx_meshkit_subrequest_t *s);
 
 /*
  * ngx_meshkit_cache.c: takes the answer, which is wrong, out of nginx's cache;

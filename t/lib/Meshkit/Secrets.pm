@@ -49,7 +49,7 @@ sub new {
                   http => 'meshkit_identity bob %%DIR%%/keys/bob.pem;' });
     my $self = bless { edge => $e }, $class;
 
-    _certificate($e->dir);
+    certificate($e->dir);
 
     $e->{text}{server} = "listen 127.0.0.1:%%PORT_tls%% ssl http2;\n"
         . "ssl_certificate %%DIR%%/tls.pem;\n"
@@ -69,7 +69,7 @@ sub new {
 }
 
 
-sub _certificate {
+sub certificate {
     my ($dir) = @_;
 
     my $r = run_command({}, qw(openssl req -x509 -newkey ec -pkeyopt
