@@ -118,6 +118,28 @@ ngx_meshkit_csp_path(u_char *p, const ngx_str_t *uri)
 }
 
 
+/*
+ * A path that ends in a slash allows all that is below it, and browsers take
+ * "%2F" for one: the whole host, for "/?id=...".
+ */
+static ngx_uint_t
+ngx_meshkit_csp_names_file(const ngx_str_t *uri)
+{
+    u_char  *p, *last;
+
+    if (uri->len == 0 || uri->data[0] != '/') {
+        return 0;
+    }
+
+    p = ngx_strlchr(uri->data, uri->data + uri->len, '?');
+    last = p == NULL ? uri->data + uri->len : p;
+
+    return last[-1] != '/'
+           && (last - uri->data < 3
+               || ngx_strncasecmp(last - 3, (u_char *) "%2f", 3) != 0);
+}
+
+
 const char *
 ngx_meshkit_csp_file(ngx_http_request_t *r, mk_bytes_t type)
 {
@@ -132,7 +154,7 @@ ngx_meshkit_csp_file(ngx_http_request_t *r, mk_bytes_t type)
         return csp;
     }
 
-    if (r->unparsed_uri.len == 0 || r->unparsed_uri.data[0] != '/') {
+    if (!ngx_meshkit_csp_names_file(&r->unparsed_uri)) {
         return NGX_MESHKIT_CSP;
     }
 

@@ -37,6 +37,11 @@ location ~ ^/charset/(?<cap>.*)$ {
     meshkit_metadata /_meshkit/metadata;
     meshkit_gateway /_gw/0 car;
 }
+location ~ ^/dir/(?:(?<cap>[^/]+)/)?$ {
+    meshkit_open $cap$arg_id;
+    meshkit_metadata /_meshkit/metadata;
+    meshkit_gateway /_gw/0 car;
+}
 location ~ ^/page/(?<cap>.*)$ {
     error_page 404 /not-found.html;
     error_page 502 =200 /page-502;
@@ -210,6 +215,20 @@ for my $row ([ 'film', '/car/', '/car/' ], [ 'png', '/car/', '/car/' ],
     like($policy, qr{\A[^,]*[ ]'self';[^,]*,[ ](?:img|media)-src
                      [ ]\*:\*\Q$named$shares{$name}{id}\E\z}x,
          "$name, $path: loads itself alone");
+}
+
+# such a path would name all that is below it
+for my $name (qw(film png)) {
+    my $id = $shares{$name}{id};
+
+    for my $path ("/dir/$id/", "/dir/$id%2F", "/dir/$id%2f?a=b/c",
+                  "/dir/?id=$id") {
+        my $r = $e->get($path);
+
+        is($r->status, 200, "$name, $path: opens");
+        is($r->header('Content-Security-Policy'),
+           "sandbox; default-src 'none'", "$name, $path: loads nothing");
+    }
 }
 
 
