@@ -20,7 +20,7 @@ my $store = Meshkit::Nginx->new(no_module => 1, log_level => 'info');
 my $suite = Meshkit::Neighbour->new('gateway-conformance',
                                     dir => $store->dir);
 
-$suite->version(qr/version (\S+)/, '--version');
+$suite->version(qr/version v?(\S+)/, '--version');
 mkdir $store->dir . '/blocks';
 $store->config(include('conf.d/block-store.conf'))->start;
 
