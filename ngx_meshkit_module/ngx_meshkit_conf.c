@@ -293,6 +293,9 @@ ngx_meshkit_conf_create_main(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&mmcf->denylists, cf->pool, 4,
                           sizeof(ngx_meshkit_pickup_t *))
+           != NGX_OK
+        || ngx_array_init(&mmcf->token_envs, cf->pool, 4,
+                          sizeof(ngx_meshkit_token_env_t))
            != NGX_OK)
     {
         return NULL;

@@ -68,6 +68,12 @@ ngx_int_t ngx_meshkit_keys_read_token(ngx_conf_t *cf, const ngx_str_t *file,
 ngx_int_t ngx_meshkit_keys_read_token_env(ngx_conf_t *cf,
     const ngx_str_t *name, mk_secret_t **token);
 
+/* where such a value stands in the master's environment */
+typedef struct {
+    const char  *name;
+    char        *value;
+} ngx_meshkit_token_env_t;
+
 /*
  * The key of all token references: made with the first configuration, kept
  * over reloads, the same in all workers.  NULL: none could be made, and then

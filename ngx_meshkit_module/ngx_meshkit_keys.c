@@ -389,7 +389,9 @@ ngx_int_t
 ngx_meshkit_keys_read_token_env(ngx_conf_t *cf, const ngx_str_t *name,
     mk_secret_t **token)
 {
-    char  *value;
+    char                     *value;
+    ngx_meshkit_main_conf_t  *mmcf;
+    ngx_meshkit_token_env_t  *env;
 
     value = getenv((char *) name->data);
 
@@ -401,6 +403,16 @@ ngx_meshkit_keys_read_token_env(ngx_conf_t *cf, const ngx_str_t *name,
                            "\"env %V;\"", name, name);
         return NGX_ERROR;
     }
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_meshkit_module);
+
+    env = ngx_array_push(&mmcf->token_envs);
+    if (env == NULL) {
+        return NGX_ERROR;
+    }
+
+    env->name = (const char *) name->data;
+    env->value = value;
 
     return ngx_meshkit_keys_set_token(cf, value, strlen(value), token);
 }
@@ -442,6 +454,36 @@ ngx_meshkit_keys_lock_heap(ngx_cycle_t *cycle)
 
 
 /*
+ * nginx takes the master's variables from its workers, but their text is in
+ * the memory that a child inherits.  What "env" names is theirs.
+ */
+static void
+ngx_meshkit_keys_wipe_env(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                i;
+    ngx_meshkit_main_conf_t  *mmcf;
+    ngx_meshkit_token_env_t  *env;
+
+    mmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_meshkit_module);
+
+    if (mmcf == NULL) {
+
+        /* no http block is left */
+
+        return;
+    }
+
+    env = mmcf->token_envs.elts;
+
+    for (i = 0; i < mmcf->token_envs.nelts; i++) {
+        if (getenv(env[i].name) != env[i].value) {
+            ngx_explicit_memzero(env[i].value, strlen(env[i].value));
+        }
+    }
+}
+
+
+/*
  * nginx makes its workers dumpable; another process of the same user could
  * then read the keys from /proc/PID/mem.
  */
@@ -462,6 +504,7 @@ ngx_meshkit_keys_protect(ngx_cycle_t *cycle)
 #endif
 
     ngx_meshkit_keys_lock_heap(cycle);
+    ngx_meshkit_keys_wipe_env(cycle);
 
     return NGX_OK;
 }

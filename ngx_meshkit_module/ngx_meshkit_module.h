@@ -76,6 +76,7 @@ typedef struct {
 typedef struct {
     ngx_array_t             gateways;   /* of ngx_meshkit_health_t * */
     ngx_array_t             denylists;  /* of ngx_meshkit_pickup_t * */
+    ngx_array_t             token_envs; /* of ngx_meshkit_token_env_t */
     ngx_meshkit_counters_t *counters;   /* shared with all workers */
     ngx_meshkit_redact_main_t  *redact;
 } ngx_meshkit_main_conf_t;
