@@ -60,6 +60,7 @@ ngx_meshkit_stream_get(ngx_meshkit_open_t *open)
 static void
 ngx_meshkit_stream_send(ngx_meshkit_open_t *open, ngx_chain_t *out)
 {
+    void                *owner;
     ngx_int_t            rc;
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
@@ -67,9 +68,18 @@ ngx_meshkit_stream_send(ngx_meshkit_open_t *open, ngx_chain_t *out)
     r = open->request;
     c = r->connection;
 
-    /* plaintext goes out by the request that has the connection's events */
+    /*
+     * A cached CAR's subrequest has the connection's events, but by HTTP/2
+     * nginx takes memory of that request for what is on its way: frames would
+     * hold on to a pool that is gone before they are.
+     */
 
-    rc = ngx_meshkit_next_body_filter(c->data, out);
+    owner = c->data;
+    c->data = r;
+
+    rc = ngx_meshkit_next_body_filter(r, out);
+
+    c->data = owner;
 
     ngx_chain_update_chains(r->pool, &open->free, &open->busy, &out,
                             ngx_meshkit_stream_tag());
