@@ -60,7 +60,7 @@ void
 ngx_meshkit_open_post(ngx_meshkit_open_t *open)
 {
     if (!open->over) {
-        (void) ngx_http_post_request(open->request, &open->posted);
+        ngx_meshkit_post_request(open->request, &open->posted);
     }
 }
 

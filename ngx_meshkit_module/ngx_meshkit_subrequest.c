@@ -417,7 +417,7 @@ ngx_meshkit_subrequest_cancel(ngx_meshkit_subrequest_t *s)
 
     } else {
         sr->write_event_handler = ngx_meshkit_subrequest_skip;
-        (void) ngx_http_post_request(sr, &s->posted);
+        ngx_meshkit_post_request(sr, &s->posted);
     }
 
     ngx_meshkit_subrequest_forget(s);
@@ -430,7 +430,7 @@ void
 ngx_meshkit_subrequest_wake(ngx_meshkit_subrequest_t *s)
 {
     if (!s->finished) {
-        (void) ngx_http_post_request(s->request, &s->posted);
+        ngx_meshkit_post_request(s->request, &s->posted);
     }
 }
 

@@ -132,6 +132,10 @@ void ngx_meshkit_subrequest_cancel(ngx_meshkit_subrequest_t *s);
 /* Lets it read on after its stream handler had to leave bytes. */
 void ngx_meshkit_subrequest_wake(ngx_meshkit_subrequest_t *s);
 
+/* As ngx_http_post_request, but for an entry that may be posted already. */
+void ngx_meshkit_post_request(ngx_http_request_t *r,
+    ngx_http_posted_request_t *pr);
+
 /*
  * Frees it now, if it is finished and nginx is through with it, else in a
  * sweep; that is the first thing when the parent's write handler runs, where

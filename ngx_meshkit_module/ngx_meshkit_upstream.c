@@ -110,6 +110,26 @@ ngx_meshkit_upstream_handler(ngx_http_request_t *sr)
 }
 
 
+/*
+ * Once is enough: what is posted again before it was run would follow itself,
+ * in an nginx that does not look for that (before 1.30.4, and Debian's older
+ * revisions), and the worker would run it for ever.
+ */
+void
+ngx_meshkit_post_request(ngx_http_request_t *r, ngx_http_posted_request_t *pr)
+{
+    ngx_http_posted_request_t  *p;
+
+    for (p = r->main->posted_requests; p != NULL; p = p->next) {
+        if (p == pr) {
+            return;
+        }
+    }
+
+    (void) ngx_http_post_request(r, pr);
+}
+
+
 ngx_int_t
 ngx_meshkit_upstream_init(ngx_conf_t *cf)
 {
