@@ -82,20 +82,7 @@ sub decisions {
 $p->decides($cerbos, \&decisions);
 
 
-$cerbos->exercise('members open, others are denied' => sub {
-    $p->outcome_is('ann', 'open', 'project', '200 ok');
-    $p->outcome_is('ben', 'open', 'project', '200 ok');
-    $p->outcome_is('eve', 'open', 'project', '403 policy_denied');
-    $p->outcome_is('ann', 'open', 'unknown', '403 policy_denied');
-    is($e->get('/open/project')->status, 401, 'nobody');
-    $p->decisions_are(4, 'it is asked once for each');
-});
-
-
-$cerbos->exercise('open is not download' => sub {
-    $p->outcome_is('ann', 'download', 'project', '200 ok');
-    $p->outcome_is('ben', 'download', 'project', '403 policy_denied');
-});
+$p->members('download');
 
 
 $cerbos->exercise('it sees the share, who asks, and for what' => sub {

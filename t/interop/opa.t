@@ -161,20 +161,7 @@ serves();
 $e->start;
 
 
-$opa->exercise('members open, others are denied' => sub {
-    $p->outcome_is('ann', 'open', 'project', '200 ok');
-    $p->outcome_is('ben', 'open', 'project', '200 ok');
-    $p->outcome_is('eve', 'open', 'project', '403 policy_denied');
-    $p->outcome_is('ann', 'open', 'unknown', '403 policy_denied');
-    is($e->get('/open/project')->status, 401, 'nobody');
-    $p->decisions_are(4, 'it is asked once for each');
-});
-
-
-$opa->exercise('open is not download' => sub {
-    $p->outcome_is('ann', 'save', 'project', '200 ok');
-    $p->outcome_is('ben', 'save', 'project', '403 policy_denied');
-});
+$p->members('save');
 
 
 $opa->exercise('it sees all: share, person, context; logs no token' => sub {

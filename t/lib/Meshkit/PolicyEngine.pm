@@ -13,6 +13,9 @@ package Meshkit::PolicyEngine;
 #   $p->as('ann', '/open/project');        # a reply
 #   $p->outcome_is('eve', 'open', 'project', '403 policy_denied');
 #   $p->decisions_are(3, 'it was asked so often');
+#   $p->members('download');               # exercises: who may, and what; the
+#                                          # first questions, by "open" and by
+#                                          # a way whose action is download
 #   $p->outages;                           # exercises: hangs, stopped, killed
 #
 # way(path, parameters of meshkit_policy) is a location that opens /path/<id>
@@ -129,6 +132,26 @@ sub decisions_are {
 
     wait_for(60, sub { $self->_decisions >= $n });
     is($self->_decisions, $n, $name);
+}
+
+
+sub members {
+    my ($self, $download) = @_;
+
+    my $engine = $self->{engine};
+
+    $engine->exercise('members open, others are denied', sub {
+        $self->outcome_is($_, 'open', 'project', '200 ok') for qw(ann ben);
+        $self->outcome_is('eve', 'open', 'project', '403 policy_denied');
+        $self->outcome_is('ann', 'open', 'unknown', '403 policy_denied');
+        is($self->{edge}->get('/open/project')->status, 401, 'nobody');
+        $self->decisions_are(4, 'it is asked once for each');
+    });
+
+    $engine->exercise('open is not download', sub {
+        $self->outcome_is('ann', $download, 'project', '200 ok');
+        $self->outcome_is('ben', $download, 'project', '403 policy_denied');
+    });
 }
 
 
