@@ -197,18 +197,9 @@ my $e = Meshkit::Edge->new(gateways => 2, fresh => 90, alone => 1,
         gateway0 => "proxy_http_version 2;\nproxy_read_timeout 2s;" });
 my $t = $e->nginx;
 
-{
-    my ($exit, $said) = $t->test_config("%%GLOBALS%%\nevents { }\n"
-        . "http { proxy_http_version 2; }\n");
-
-    if ($exit != 0) {
-        like($said, qr/invalid value "2"/,
-             'this nginx refuses HTTP/2 to its upstreams');
-        $e->config("%%GLOBALS%%\nevents { }\n")->nginx->start;
-        $e->done;
-        done_testing();
-        exit;
-    }
+if ($e->refuses_http(2)) {
+    done_testing();
+    exit;
 }
 
 my $share = $e->share(size => 1000);

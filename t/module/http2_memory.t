@@ -60,15 +60,8 @@ for my $version (qw(1.1 2)) {
             qw(metadata gateway) });
     my $t = $e->nginx;
     my $back = Meshkit::Nginx->new(no_module => 1, log_level => 'info');
-    my ($exit, $said) = $t->test_config("%%GLOBALS%%\nevents { }\n"
-        . "http { proxy_http_version $version; }\n");
 
-    if ($exit != 0) {
-        like($said, qr/invalid value "2"/, 'this nginx refuses HTTP/2');
-        $e->config("%%GLOBALS%%\nevents { }\n")->nginx->start;
-        $e->done;
-        next;
-    }
+    next if $e->refuses_http($version);
 
     listens($back, $t, $version);
 

@@ -41,6 +41,9 @@ package Meshkit::Edge;
 # of the path, of the HTTP/2 port with h2 => 1.  log(reply) waits for the
 # request's line in the log.  code(reply) is the problem document's code.
 #
+# refuses_http(version)  whether this nginx has no such proxy_http_version: that
+#             it says so is then the test, and the edge is done
+#
 # connections(service)  established connections from the worker to it
 # held                  open files of the worker that are none of those
 
@@ -476,6 +479,22 @@ sub connections {
         =~ /^\s*\d+: \w{8}:\w{4} \w{8}:$port 01 /mg;
 
     return scalar @found;
+}
+
+
+sub refuses_http {
+    my ($self, $version) = @_;
+
+    my ($exit, $said) = $self->{t}->test_config("%%GLOBALS%%\nevents { }\n"
+        . "http { proxy_http_version $version; }\n");
+
+    return 0 if $exit == 0;
+
+    Test::More::like($said, qr/invalid value "2"/,
+                     'this nginx refuses HTTP/2 to its upstreams');
+    $self->config("%%GLOBALS%%\nevents { }\n")->nginx->start;
+    $self->done;
+    return 1;
 }
 
 
