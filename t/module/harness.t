@@ -526,6 +526,10 @@ subtest 'policy: answers' => sub {
     is($ask->()->body, '{"allowed":true}', 'lit, decided by code');
 };
 
+is(Meshkit::Nginx->lacks, '', 'no other module is wanted');
+like(Meshkit::Nginx->lacks('no_such_module'), qr/^no_such_module: not inst/,
+     'a module that is not installed is a reason to skip');
+
 
 $t->done;
 

@@ -22,7 +22,9 @@ package Meshkit::Nginx;
 # workers (1); user (root when run as root); globals and http (text added to
 # those sections); allow (list of patterns of [alert], [crit] and [emerg]
 # lines and of "open socket" lines that the test provokes); exit (wanted
-# exit code, 0); stop_timeout (seconds); shutdown (what old workers have).
+# exit code, 0); stop_timeout (seconds); shutdown (what old workers have);
+# modules (names of dynamic modules, without ".so", that are loaded before ours
+# in this order: [qw(ndk_http_module ngx_http_lua_module)]).
 #
 # In a configuration %%DIR%%, %%MODULE%%, %%PORT_name%%, %%GLOBALS%% and
 # %%HTTP%% are replaced.  port(name, number) makes a port known that belongs
@@ -36,6 +38,14 @@ package Meshkit::Nginx;
 # secret(bytes, ...)   must be in no file below logs/, as it is, in hex or
 #                      in base64
 # has(text)            whether nginx -V mentions it
+# lacks(module, ...)   why this nginx cannot load these modules, or ''; for
+#                      skip, so also without an object:
+#
+#   my $reason = Meshkit::Nginx->lacks('ngx_http_image_filter_module');
+#   plan(skip_all => $reason) if $reason;
+#
+# Modules are looked for where nginx -V says that they are, and where Debian
+# has them.
 #
 # TEST_NGINX_BINARY and TEST_MESHKIT_MODULE name what is tested,
 # TEST_MESHKIT_LEAVE=1 keeps the directory, TEST_SANITIZED=1 says that both
@@ -61,6 +71,7 @@ use Meshkit::Process qw(spawn end_process wait_process run_command wait_for);
 
 use constant CHECKS => 6;
 use constant START_TIMEOUT => 60;
+use constant MODULES => '/usr/lib/nginx/modules';
 
 my $owner = $$;
 my %live;
@@ -73,6 +84,7 @@ sub new {
     my $self = bless {
         workers => 1, user => $> == 0 ? 'root' : undef, globals => '',
         http => '', allow => [], exit => 0, stop_timeout => 60, shutdown => '5s',
+        modules => [],
         %opt, ports => {},
     }, $class;
 
@@ -84,7 +96,7 @@ sub new {
 
     $self->{logs} = Meshkit::Logs->new("$self->{dir}/logs", $self->{allow});
 
-    $self->{binary} = $ENV{TEST_NGINX_BINARY} || 'nginx';
+    $self->{binary} = _binary();
     $self->{log_level} //= $self->has('--with-debug') ? 'debug' : 'info';
     $ENV{ASAN_OPTIONS} //= 'detect_odr_violation=0';
 
@@ -107,11 +119,61 @@ sub module {
 }
 
 
+sub _binary { return $ENV{TEST_NGINX_BINARY} || 'nginx' }
+
+
+sub _version {
+    $version //= run_command({}, _binary(), '-V')->{err};
+    return $version;
+}
+
+
 sub has {
     my ($self, $text) = @_;
 
-    $version //= run_command({}, $self->{binary}, '-V')->{err};
-    return index($version, $text) >= 0;
+    return index(_version(), $text) >= 0;
+}
+
+
+# The file of another module; undef where there is none.
+sub _module_file {
+    my ($name) = @_;
+
+    my ($path) = _version() =~ /--modules-path=(\S+)/;
+    my @found = grep { -e } map { "$_/$name.so" }
+                grep { defined } $path, MODULES;
+
+    return $found[0];
+}
+
+
+sub _load_modules {
+    return join '', map { 'load_module ' . _module_file($_) . ";\n" } @_;
+}
+
+
+# A module that was built for another nginx is there, but does not load.
+sub lacks {
+    my ($class, @names) = @_;
+
+    my @missing = grep { !defined _module_file($_) } @names;
+
+    return "@missing: not installed" if @missing;
+
+    my $dir = File::Temp->newdir('meshkit-test-XXXXXXXX', TMPDIR => 1);
+    my $conf = "$dir/nginx.conf";
+
+    open my $file, '>', $conf or die "$conf: $!";
+    print $file _load_modules(@names), "pid $dir/nginx.pid;\nevents { }\n";
+    close $file or die "$conf: $!";
+
+    my $r = run_command({ timeout => START_TIMEOUT },
+                        _binary(), '-p', "$dir/", '-c', $conf, '-e', 'stderr',
+                        '-t');
+
+    return '' if !$r->{signal} && $r->{exit} == 0;
+    return $r->{err} =~ /\[emerg\] (?:\d+#\d+: )?(.*)/
+           ? $1 : "@names: nginx does not load";
 }
 
 
@@ -190,6 +252,7 @@ sub _globals {
     );
 
     unshift @lines, 'load_module %%MODULE%%;' if !$self->{no_module};
+    unshift @lines, _load_modules(@{ $self->{modules} });
     push @lines, "user $self->{user};" if defined $self->{user};
 
     return join "\n", @lines, $self->{globals};
