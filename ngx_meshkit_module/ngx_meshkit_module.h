@@ -77,6 +77,8 @@ typedef struct {
     ngx_array_t             gateways;   /* of ngx_meshkit_health_t * */
     ngx_array_t             denylists;  /* of ngx_meshkit_pickup_t * */
     ngx_array_t             token_envs; /* of ngx_meshkit_token_env_t */
+    ngx_array_t             peers;      /* of ngx_meshkit_upstream_peer_t */
+    ngx_int_t               request_method;     /* index of the variable */
     ngx_meshkit_counters_t *counters;   /* shared with all workers */
     ngx_meshkit_redact_main_t  *redact;
 } ngx_meshkit_main_conf_t;
@@ -122,6 +124,7 @@ typedef struct {
 
 typedef struct ngx_meshkit_open_s        ngx_meshkit_open_t;
 typedef struct ngx_meshkit_subrequest_s  ngx_meshkit_subrequest_t;
+typedef struct ngx_meshkit_upstream_s    ngx_meshkit_upstream_t;
 typedef struct ngx_meshkit_fetch_s       ngx_meshkit_fetch_t;
 typedef struct ngx_meshkit_spool_s       ngx_meshkit_spool_t;
 
