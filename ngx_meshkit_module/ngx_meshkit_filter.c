@@ -162,7 +162,6 @@ ngx_meshkit_filter_header(ngx_http_request_t *sr)
     }
 
     if (sr != s->request) {
-        s->shared = 1;
         return NGX_OK;
     }
 

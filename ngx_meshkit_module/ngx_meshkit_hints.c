@@ -8,7 +8,7 @@
  * nginx reads headers with is wrapped.
  */
 
-#include "ngx_meshkit_subrequest.h"
+#include "ngx_meshkit_upstream.h"
 
 
 #if (nginx_version >= 1029000)
@@ -23,22 +23,26 @@ static ngx_int_t ngx_meshkit_hints_reinit_request(ngx_http_request_t *sr);
 
 /* nginx's own again, and ours behind it: either changes the other. */
 static void
-ngx_meshkit_hints_unwrap(ngx_meshkit_subrequest_t *s)
+ngx_meshkit_hints_unwrap(const ngx_meshkit_upstream_t *upstream)
 {
-    s->request->upstream->process_header = s->process_header;
-    s->request->upstream->reinit_request = s->reinit_request;
+    ngx_http_upstream_t  *u;
+
+    u = upstream->request->upstream;
+
+    u->process_header = upstream->process_header;
+    u->reinit_request = upstream->reinit_request;
 }
 
 
 void
-ngx_meshkit_hints_wrap(ngx_meshkit_subrequest_t *s)
+ngx_meshkit_hints_wrap(ngx_meshkit_upstream_t *upstream)
 {
     ngx_http_upstream_t  *u;
 
-    u = s->request->upstream;
+    u = upstream->request->upstream;
 
-    s->process_header = u->process_header;
-    s->reinit_request = u->reinit_request;
+    upstream->process_header = u->process_header;
+    upstream->reinit_request = u->reinit_request;
 
     u->process_header = ngx_meshkit_hints_process_header;
     u->reinit_request = ngx_meshkit_hints_reinit_request;
@@ -48,21 +52,21 @@ ngx_meshkit_hints_wrap(ngx_meshkit_subrequest_t *s)
 static ngx_int_t
 ngx_meshkit_hints_process_header(ngx_http_request_t *sr)
 {
-    ngx_int_t                  rc;
-    ngx_meshkit_subrequest_t  *s;
+    ngx_int_t                rc;
+    ngx_meshkit_upstream_t  *upstream;
 
-    s = ngx_meshkit_subrequest_get(sr);
+    upstream = ngx_meshkit_upstream_get(sr);
 
-    ngx_meshkit_hints_unwrap(s);
+    ngx_meshkit_hints_unwrap(upstream);
     rc = sr->upstream->process_header(sr);
-    ngx_meshkit_hints_wrap(s);
+    ngx_meshkit_hints_wrap(upstream);
 
     if (rc == NGX_HTTP_UPSTREAM_EARLY_HINTS
-        && ++s->hints > NGX_MESHKIT_HINTS)
+        && ++upstream->hints > NGX_MESHKIT_HINTS)
     {
         ngx_log_error(NGX_LOG_ERR, sr->connection->log, 0,
                       "meshkit: more than %d early hints from \"%V\"",
-                      NGX_MESHKIT_HINTS, &s->uri);
+                      NGX_MESHKIT_HINTS, &sr->uri);
 
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
@@ -75,14 +79,14 @@ ngx_meshkit_hints_process_header(ngx_http_request_t *sr)
 static ngx_int_t
 ngx_meshkit_hints_reinit_request(ngx_http_request_t *sr)
 {
-    ngx_int_t                  rc;
-    ngx_meshkit_subrequest_t  *s;
+    ngx_int_t                rc;
+    ngx_meshkit_upstream_t  *upstream;
 
-    s = ngx_meshkit_subrequest_get(sr);
+    upstream = ngx_meshkit_upstream_get(sr);
 
-    ngx_meshkit_hints_unwrap(s);
+    ngx_meshkit_hints_unwrap(upstream);
     rc = sr->upstream->reinit_request(sr);
-    ngx_meshkit_hints_wrap(s);
+    ngx_meshkit_hints_wrap(upstream);
 
     return rc;
 }
@@ -90,7 +94,7 @@ ngx_meshkit_hints_reinit_request(ngx_http_request_t *sr)
 #else
 
 void
-ngx_meshkit_hints_wrap(ngx_meshkit_subrequest_t *s)
+ngx_meshkit_hints_wrap(ngx_meshkit_upstream_t *upstream)
 {
 }
 

@@ -5,15 +5,12 @@
 #include "ngx_meshkit_redact.h"
 #include "ngx_meshkit_subrequest.h"
 
-#include <malloc.h>
-
 
 #define NGX_MESHKIT_POOL_SIZE  4096
 
 
 static ngx_int_t ngx_meshkit_subrequest_done(ngx_http_request_t *sr,
     void *data, ngx_int_t rc);
-static void ngx_meshkit_subrequest_skip(ngx_http_request_t *sr);
 
 
 /* nginx's proxy writes a request, and our token with it, into a buffer. */
@@ -206,6 +203,7 @@ ngx_meshkit_subrequest_create(ngx_meshkit_open_t *open,
     }
 
     s->request = sr;
+    s->counted = 1;
 
     ngx_http_set_ctx(sr, s, ngx_meshkit_module);
     sr->filter_need_in_memory = 1;
@@ -236,9 +234,8 @@ ngx_meshkit_subrequest_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     c = sr->connection;
 
-    if (s->active && !sr->buffered) {
-        s->active = 0;
-        c->data = sr->parent;
+    if (!sr->buffered) {
+        ngx_meshkit_subrequest_let_go(s);
     }
 
     if (c->error || c->timedout) {
@@ -249,6 +246,10 @@ ngx_meshkit_subrequest_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     }
 
     if (s->finished || sr->buffered) {
+
+        /* nginx alone has it now, and waits until its bytes are taken */
+
+        s->written = 1;
         return NGX_OK;
     }
 
@@ -283,6 +284,7 @@ ngx_meshkit_subrequest_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     }
 
     s->finished = 1;
+    s->counted = 0;
 
     ngx_meshkit_open_post(s->open);
 
@@ -354,75 +356,23 @@ ngx_meshkit_subrequest_stop(ngx_meshkit_subrequest_t *s)
 }
 
 
-/* Takes the place of a subrequest that was cancelled before it began. */
-static void
-ngx_meshkit_subrequest_skip(ngx_http_request_t *sr)
-{
-    sr->write_event_handler = ngx_http_request_empty_handler;
-
-    ngx_http_finalize_request(sr, NGX_DONE);
-}
-
-
+/*
+ * Once is enough: what is posted again before it was run would follow itself,
+ * in an nginx that does not look for that (before 1.30.4, and Debian's older
+ * revisions), and the worker would run it for ever.
+ */
 void
-ngx_meshkit_subrequest_cancel(ngx_meshkit_subrequest_t *s)
+ngx_meshkit_post_request(ngx_http_request_t *r, ngx_http_posted_request_t *pr)
 {
-    ngx_http_request_t   *sr;
-    ngx_http_upstream_t  *u;
+    ngx_http_posted_request_t  *p;
 
-    if (s->finished) {
-        return;
+    for (p = r->main->posted_requests; p != NULL; p = p->next) {
+        if (p == pr) {
+            return;
+        }
     }
 
-    if (s->reading) {
-
-        /* nginx is at work on it, further up the stack */
-
-        ngx_meshkit_subrequest_stop(s);
-        return;
-    }
-
-    sr = s->request;
-    u = sr->upstream;
-
-    if (sr->aio) {
-
-        /* a thread is at work on it: it ends by itself, and says nothing */
-
-        s->stopped = 1;
-        return;
-    }
-
-    ngx_meshkit_cache_unblock(sr);
-
-    s->finished = 1;
-    s->stopped = 1;
-    s->cancelled = 1;
-    sr->post_subrequest = NULL;
-
-    /* it may be posted, and nginx's own handler would go on with it */
-
-    sr->write_event_handler = ngx_http_request_empty_handler;
-
-    if (s->active) {
-        s->active = 0;
-        sr->connection->data = sr->parent;
-    }
-
-    if (u != NULL && u->cleanup != NULL) {
-
-        /* finalizes the upstream and gives back the reference to the parent */
-
-        (*u->cleanup)(sr);
-
-    } else {
-        sr->write_event_handler = ngx_meshkit_subrequest_skip;
-        ngx_meshkit_post_request(sr, &s->posted);
-    }
-
-    ngx_meshkit_subrequest_forget(s);
-    s->len = 0;
-    s->room = 0;
+    (void) ngx_http_post_request(r, pr);
 }
 
 
@@ -431,169 +381,5 @@ ngx_meshkit_subrequest_wake(ngx_meshkit_subrequest_t *s)
 {
     if (!s->finished) {
         ngx_meshkit_post_request(s->request, &s->posted);
-    }
-}
-
-
-/*
- * As ngx_destroy_pool, but what was allocated is wiped: questions, answers,
- * copies of the token that modules made, in the pool's own blocks and beside
- * them.  How long those are only the allocator knows.
- */
-static void
-ngx_meshkit_subrequest_wipe_pool(ngx_pool_t *pool)
-{
-    u_char              *start;
-    ngx_pool_t          *p;
-    ngx_pool_large_t    *l;
-    ngx_pool_cleanup_t  *cln;
-
-    for (cln = pool->cleanup; cln != NULL; cln = cln->next) {
-        if (cln->handler != NULL) {
-            cln->handler(cln->data);
-        }
-    }
-
-    pool->cleanup = NULL;
-
-    for (l = pool->large; l != NULL; l = l->next) {
-        if (l->alloc != NULL) {
-            ngx_explicit_memzero(l->alloc, malloc_usable_size(l->alloc));
-            ngx_free(l->alloc);
-        }
-    }
-
-    pool->large = NULL;
-
-    for (p = pool; p != NULL; p = p->d.next) {
-        start = (u_char *) p + (p == pool ? sizeof(ngx_pool_t)
-                                          : sizeof(ngx_pool_data_t));
-
-        ngx_explicit_memzero(start, p->d.last - start);
-    }
-
-    ngx_destroy_pool(pool);
-}
-
-
-static void
-ngx_meshkit_subrequest_destroy(ngx_meshkit_subrequest_t *s)
-{
-    ngx_queue_remove(&s->queue);
-    ngx_meshkit_subrequest_wipe_pool(s->pool);
-}
-
-
-/*
- * Whether nginx may still come back to it: it is posted, a thread is at work
- * on it, or a subrequest of its own (auth_request) lives in its pool.
- */
-static ngx_uint_t
-ngx_meshkit_subrequest_is_held(const ngx_meshkit_subrequest_t *s)
-{
-    ngx_http_request_t         *sr;
-    ngx_http_posted_request_t  *pr;
-
-    sr = s->request;
-
-    if (sr->aio || sr->postponed != NULL || s->shared
-        || sr->connection->data == sr)
-    {
-        return 1;
-    }
-
-    for (pr = sr->main->posted_requests; pr != NULL; pr = pr->next) {
-        if (pr->request == sr) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-void
-ngx_meshkit_subrequest_release(ngx_meshkit_subrequest_t *s)
-{
-    s->released = 1;
-
-    if (s->finished && !s->cancelled && !ngx_meshkit_subrequest_is_held(s)) {
-        ngx_meshkit_subrequest_destroy(s);
-    }
-}
-
-
-void
-ngx_meshkit_subrequest_sweep(ngx_meshkit_open_t *open)
-{
-    ngx_queue_t               *q, *next;
-    ngx_meshkit_subrequest_t  *s;
-
-    for (q = ngx_queue_head(&open->subrequests);
-         q != ngx_queue_sentinel(&open->subrequests);
-         q = next)
-    {
-        next = ngx_queue_next(q);
-        s = ngx_queue_data(q, ngx_meshkit_subrequest_t, queue);
-
-        if (s->released && s->finished && !ngx_meshkit_subrequest_is_held(s)) {
-            ngx_meshkit_subrequest_destroy(s);
-        }
-    }
-}
-
-
-/*
- * nginx's own cleanups came before, and have finalized the upstreams.  One
- * that waits for the cache's lock has none, and would hold the request back.
- */
-void
-ngx_meshkit_subrequest_end_all(ngx_meshkit_open_t *open)
-{
-    ngx_queue_t               *q;
-    ngx_meshkit_subrequest_t  *s;
-
-    for (q = ngx_queue_head(&open->subrequests);
-         q != ngx_queue_sentinel(&open->subrequests);
-         q = ngx_queue_next(q))
-    {
-        s = ngx_queue_data(q, ngx_meshkit_subrequest_t, queue);
-
-        if (s->finished) {
-            continue;
-        }
-
-        s->finished = 1;
-        s->stopped = 1;
-
-        if (s->request != NULL) {
-            ngx_meshkit_cache_unblock(s->request);
-        }
-    }
-}
-
-
-void
-ngx_meshkit_subrequest_cancel_all(ngx_meshkit_open_t *open)
-{
-    ngx_queue_t  *q;
-
-    for (q = ngx_queue_head(&open->subrequests);
-         q != ngx_queue_sentinel(&open->subrequests);
-         q = ngx_queue_next(q))
-    {
-        ngx_meshkit_subrequest_cancel(ngx_queue_data(q,
-                                          ngx_meshkit_subrequest_t, queue));
-    }
-}
-
-
-void
-ngx_meshkit_subrequest_release_all(ngx_meshkit_open_t *open)
-{
-    while (!ngx_queue_empty(&open->subrequests)) {
-        ngx_meshkit_subrequest_destroy(
-            ngx_queue_data(ngx_queue_head(&open->subrequests),
-                           ngx_meshkit_subrequest_t, queue));
     }
 }

@@ -70,13 +70,7 @@ struct ngx_meshkit_subrequest_s {
     uint64_t               taken;       /* ... that the stream's reader took */
     uint64_t               used;        /* ... up to its last good block */
 
-    ngx_http_handler_pt    content_handler;  /* nginx's own, wrapped */
-    ngx_int_t            (*create_request)(ngx_http_request_t *sr);
-    ngx_output_chain_filter_pt  output_filter;
-    void                  *output_ctx;
-    ngx_int_t            (*process_header)(ngx_http_request_t *sr);
-    ngx_int_t            (*reinit_request)(ngx_http_request_t *sr);
-    ngx_uint_t             hints;       /* "103 Early Hints" that came */
+    ngx_meshkit_upstream_t *upstreams;  /* of all requests in the pool */
 
     unsigned               header:1;    /* a response header came */
     unsigned               late:1;      /* it did not, and time was over */
@@ -96,7 +90,8 @@ struct ngx_meshkit_subrequest_s {
     unsigned               stopped:1;   /* its bytes are dropped */
     unsigned               active:1;    /* it has the connection's events */
     unsigned               reading:1;   /* its stream handler is at work */
-    unsigned               shared:1;    /* subrequests live in its pool */
+    unsigned               counted:1;   /* in the main request's count */
+    unsigned               written:1;   /* its handler is through with it */
     unsigned               cancelled:1;
     unsigned               released:1;  /* nobody looks at it any more */
     unsigned               finished:1;
@@ -153,7 +148,7 @@ void ngx_meshkit_subrequest_end_all(ngx_meshkit_open_t *open);
 void ngx_meshkit_subrequest_release_all(ngx_meshkit_open_t *open);
 
 
-/* --- between the three files ---------------------------------------------- */
+/* --- between the files of the subrequest ---------------------------------- */
 
 
 /* the record of a request that is one of ours, else NULL */
@@ -161,6 +156,9 @@ ngx_meshkit_subrequest_t *ngx_meshkit_subrequest_get(ngx_http_request_t *sr);
 
 /* wipes and gives back what was kept of its answer */
 void ngx_meshkit_subrequest_forget(ngx_meshkit_subrequest_t *s);
+
+/* the connection's events are the main request's again */
+void ngx_meshkit_subrequest_let_go(ngx_meshkit_subrequest_t *s);
 
 /* lets nginx end it at its next chance; its bytes are dropped from now on */
 void ngx_meshkit_subrequest_stop(ngx_meshkit_subrequest_t *s);
@@ -173,11 +171,11 @@ ngx_int_t ngx_meshkit_question_put(ngx_meshkit_subrequest_t *s,
     const ngx_meshkit_question_t *q);
 ngx_int_t ngx_meshkit_question_init(ngx_conf_t *cf);
 
-/* ngx_meshkit_upstream.c: changes what nginx asks by, before it does */
+/* ngx_meshkit_upstream.c: changes what nginx sends a service, before it does */
 ngx_int_t ngx_meshkit_upstream_init(ngx_conf_t *cf);
 
-/* ngx_meshkit_hints.c: limits what comes in front of an answer */
-void ngx_meshkit_hints_wrap(ngx_meshkit_subrequest_t *s);
+/* ngx_meshkit_hints.c: limits what comes before a response */
+void ngx_meshkit_hints_wrap(ngx_meshkit_upstream_t *upstream);
 
 /*
  * ngx_meshkit_cache.c: takes the answer, which is wrong, out of nginx's cache;
