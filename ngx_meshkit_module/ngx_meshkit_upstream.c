@@ -8,7 +8,7 @@
  *
  * The change has to be made when nginx has created the request and has sent
  * none of it, which by a kept connection is one step.  It leans on three
- * things of nginx, and t/module/upstream.t has a test for each:
+ * things of nginx, and t/module/tls_memory.t has a test for each:
  *
  *     peer.init of an upstream runs between the two.  It is wrapped for all
  *     upstreams, as load balancing modules do, and acts on our requests only.
