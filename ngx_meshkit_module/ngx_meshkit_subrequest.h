@@ -127,6 +127,9 @@ void ngx_meshkit_subrequest_cancel(ngx_meshkit_subrequest_t *s);
 /* Lets it read on after its stream handler had to leave bytes. */
 void ngx_meshkit_subrequest_wake(ngx_meshkit_subrequest_t *s);
 
+/* Lets those go on that waited for a timer which woke the main request. */
+void ngx_meshkit_subrequest_wake_delayed(ngx_meshkit_open_t *open);
+
 /* As ngx_http_post_request, but for an entry that may be posted already. */
 void ngx_meshkit_post_request(ngx_http_request_t *r,
     ngx_http_posted_request_t *pr);
