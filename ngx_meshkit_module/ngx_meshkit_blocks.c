@@ -71,6 +71,8 @@ ngx_meshkit_blocks_retry(ngx_meshkit_fetch_t *f, ngx_meshkit_slot_t *slot)
         ngx_meshkit_subrequest_release(slot->subrequest);
     }
 
+    slot->paused = 0;
+
     if (ngx_meshkit_blocks_ask(f, slot) == NGX_ERROR) {
         ngx_meshkit_open_decide(f->open, MK_INTERNAL_ERROR, "no memory");
     }
@@ -92,6 +94,23 @@ ngx_meshkit_blocks_forget(ngx_meshkit_fetch_t *f, ngx_meshkit_slot_t *slot)
     ngx_meshkit_blocks_retry(f, slot);
 
     return 1;
+}
+
+
+/* It was this server's failure that the answer is bad. */
+static void
+ngx_meshkit_blocks_repeat(ngx_meshkit_fetch_t *f, ngx_meshkit_slot_t *slot)
+{
+    slot->tried &= ~((uint32_t) 1 << slot->gateway);
+
+    if (!ngx_meshkit_repeat_is_pausing(f->open)) {
+        ngx_meshkit_blocks_retry(f, slot);
+        return;
+    }
+
+    ngx_meshkit_subrequest_release(slot->subrequest);
+    slot->subrequest = NULL;
+    slot->paused = 1;
 }
 
 
@@ -287,6 +306,10 @@ ngx_meshkit_blocks_fill(ngx_meshkit_fetch_t *f)
 
     ngx_meshkit_blocks_mark(f);
 
+    if (ngx_meshkit_repeat_is_pausing(f->open)) {
+        return;
+    }
+
     for (i = 0; i < f->ahead && !f->open->decided; i++) {
 
         cid = mk_opener_next(f->open->opener, i);
@@ -308,6 +331,9 @@ ngx_meshkit_blocks_fill(ngx_meshkit_fetch_t *f)
             slot->cid = *cid;
 
             ngx_meshkit_blocks_retry(f, slot);
+
+        } else if (slot->paused) {
+            ngx_meshkit_blocks_retry(f, slot);
         }
 
         slot->marked = 1;
@@ -319,6 +345,7 @@ ngx_meshkit_blocks_fill(ngx_meshkit_fetch_t *f)
 void
 ngx_meshkit_blocks_look(ngx_meshkit_fetch_t *f)
 {
+    ngx_int_t                  rc;
     ngx_uint_t                 i;
     ngx_meshkit_slot_t        *slot;
     ngx_meshkit_subrequest_t  *s;
@@ -331,6 +358,19 @@ ngx_meshkit_blocks_look(ngx_meshkit_fetch_t *f)
             || ngx_meshkit_subrequest_is_good(s)
             || ngx_meshkit_blocks_forget(f, slot))
         {
+            continue;
+        }
+
+        rc = ngx_meshkit_repeat_look(f->open, s);
+
+        if (rc == NGX_OK) {
+            ngx_meshkit_blocks_repeat(f, slot);
+            continue;
+        }
+
+        if (rc == NGX_DECLINED) {
+            ngx_meshkit_fault_local(f, slot->gateway);
+            ngx_meshkit_blocks_fault(f, slot, 1);
             continue;
         }
 

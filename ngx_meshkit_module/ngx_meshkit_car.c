@@ -273,9 +273,23 @@ ngx_meshkit_car_is_unspoken(const ngx_meshkit_subrequest_t *s)
 static void
 ngx_meshkit_car_ended(ngx_meshkit_fetch_t *f)
 {
+    ngx_int_t                  rc;
     ngx_meshkit_subrequest_t  *s;
 
     s = f->stream;
+    rc = ngx_meshkit_repeat_look(f->open, s);
+
+    if (rc != NGX_ABORT) {
+
+        if (rc == NGX_DECLINED) {
+            ngx_meshkit_fault_local(f, f->stream_gateway);
+            f->gateways[f->stream_gateway].car_out = 1;
+            f->gateways[f->stream_gateway].raw_out = 1;
+        }
+
+        ngx_meshkit_car_leave(f);
+        return;
+    }
 
     if (f->services[f->stream_gateway].form == NGX_MESHKIT_CAR
         && ngx_meshkit_subrequest_is_good(s) && mk_car_at_boundary(f->car)

@@ -9,7 +9,7 @@
 #ifndef NGX_MESHKIT_COUNTERS_H
 #define NGX_MESHKIT_COUNTERS_H
 
-#include "ngx_meshkit_module.h"
+#include "ngx_meshkit_subrequest.h"
 
 
 /* bytes of shared memory: room for some hundred gateways */
@@ -52,6 +52,7 @@ struct ngx_meshkit_counters_s {
     ngx_atomic_t   client_gone;     /* before the outcome was sent */
     ngx_atomic_t   aborted;         /* failures behind the header */
     ngx_atomic_t   plaintext;       /* bytes that went to clients */
+    ngx_atomic_t   local[NGX_MESHKIT_LOCALS];   /* failures of this server */
     ngx_queue_t    gateways;
 };
 

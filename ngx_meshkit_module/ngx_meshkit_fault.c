@@ -53,8 +53,16 @@ ngx_meshkit_fault_blame(ngx_meshkit_fetch_t *f, ngx_uint_t n,
                        || fault->kind == NGX_MESHKIT_TRUNCATED
                        || s->status >= NGX_HTTP_INTERNAL_SERVER_ERROR;
 
+    gateway->local = 0;
+
     if (fault->kind == NGX_MESHKIT_MISMATCH) {
-        gateway->wrong = 1;
+
+        if (s->stream != NULL) {
+            gateway->wrong_car = 1;
+
+        } else {
+            gateway->wrong = 1;
+        }
     }
 
     ngx_meshkit_health_fault(f->services[n].health, fault->kind,
@@ -75,6 +83,15 @@ ngx_meshkit_fault_blame(ngx_meshkit_fetch_t *f, ngx_uint_t n,
                   mk_opener_position(f->open->opener),
                   mk_status_name(fault->outcome), fault->why,
                   ngx_meshkit_fault_status(status, s->status));
+}
+
+
+/* It could not be asked, and may be later; it is not to blame. */
+void
+ngx_meshkit_fault_local(ngx_meshkit_fetch_t *f, ngx_uint_t n)
+{
+    f->gateways[n].local = 1;
+    f->gateways[n].passing = 1;
 }
 
 

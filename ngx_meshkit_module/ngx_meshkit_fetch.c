@@ -129,6 +129,7 @@ ngx_meshkit_fetch_credit(ngx_meshkit_fetch_t *f, ngx_uint_t n, size_t len)
     f->gateways[n].given++;
     f->gateways[n].useful += len;
     f->gave = 1;
+    f->open->pauses = 0;
 
     ngx_meshkit_health_gave(f->services[n].health, len);
 }
@@ -158,7 +159,7 @@ ngx_meshkit_fetch_put_last(ngx_meshkit_fetch_t *f, ngx_uint_t n)
  * it is asked again only when nobody else is left, and once for each position.
  */
 static ngx_uint_t
-ngx_meshkit_fetch_again(ngx_meshkit_fetch_t *f, ngx_meshkit_slot_t *slot)
+ngx_meshkit_fetch_again_ill(ngx_meshkit_fetch_t *f, ngx_meshkit_slot_t *slot)
 {
     uint64_t                position;
     ngx_uint_t              n, found;
@@ -194,33 +195,91 @@ ngx_meshkit_fetch_again(ngx_meshkit_fetch_t *f, ngx_meshkit_slot_t *slot)
         }
     }
 
-    if (found && slot != NULL) {
-        ngx_meshkit_blocks_retry(f, slot);
+    return found;
+}
+
+
+/*
+ * A CAR with wrong bytes says nothing of the blocks that the same gateway has:
+ * it may be a file of its own, which was damaged.  Once for each open.
+ */
+static ngx_uint_t
+ngx_meshkit_fetch_again_raw(ngx_meshkit_fetch_t *f, ngx_meshkit_slot_t *slot)
+{
+    ngx_uint_t              n, found;
+    ngx_meshkit_gateway_t  *gateway;
+
+    found = 0;
+
+    for (n = 0; n < f->ngateways; n++) {
+        gateway = &f->gateways[n];
+
+        if (!gateway->wrong_car || gateway->wrong
+            || f->services[n].form != NGX_MESHKIT_AUTO)
+        {
+            continue;
+        }
+
+        found = 1;
+
+        gateway->wrong_car = 0;
+        gateway->raw_out = 0;
+
+        if (slot != NULL) {
+            slot->tried &= ~((uint32_t) 1 << n);
+        }
     }
 
     return found;
 }
 
 
+static ngx_uint_t
+ngx_meshkit_fetch_again(ngx_meshkit_fetch_t *f, ngx_meshkit_slot_t *slot)
+{
+    if (!ngx_meshkit_fetch_again_ill(f, slot)
+        && !ngx_meshkit_fetch_again_raw(f, slot))
+    {
+        return 0;
+    }
+
+    if (slot != NULL) {
+        ngx_meshkit_blocks_retry(f, slot);
+    }
+
+    return 1;
+}
+
+
+/* What all gateways have in common, this server's failures too. */
 static void
 ngx_meshkit_fetch_exhausted(ngx_meshkit_fetch_t *f)
 {
-    ngx_uint_t   i;
-    mk_status_t  fault;
+    ngx_uint_t              i;
+    mk_status_t             fault, outcome;
+    ngx_meshkit_gateway_t  *gateway;
 
-    fault = f->gateways[0].fault;
+    outcome = MK_OK;
 
-    for (i = 1; i < f->ngateways; i++) {
-        if (f->gateways[i].fault != fault) {
-            fault = MK_PROVIDER_REQUEST_FAILED;
+    for (i = 0; i < f->ngateways; i++) {
+        gateway = &f->gateways[i];
+        fault = gateway->local ? MK_INTERNAL_ERROR : gateway->fault;
+
+        if (i == 0) {
+            outcome = fault;
+
+        } else if (outcome != fault) {
+            outcome = MK_PROVIDER_REQUEST_FAILED;
         }
     }
 
-    if (fault == MK_OK) {
-        fault = MK_PROVIDER_REQUEST_FAILED;
+    if (outcome == MK_OK) {
+        outcome = MK_PROVIDER_REQUEST_FAILED;
     }
 
-    ngx_meshkit_open_decide(f->open, fault, "no gateway is left");
+    ngx_meshkit_open_decide(f->open, outcome, outcome == MK_INTERNAL_ERROR
+                                     ? ngx_meshkit_local_why(f->open->local)
+                                     : "no gateway is left");
 }
 
 
@@ -329,7 +388,9 @@ ngx_meshkit_fetch_choose(ngx_meshkit_fetch_t *f)
 
     slot = ngx_meshkit_blocks_find(f, cid, 1);
 
-    if (slot != NULL && slot->subrequest != NULL) {
+    if ((slot != NULL && slot->subrequest != NULL)
+        || ngx_meshkit_repeat_is_pausing(f->open))
+    {
         return;
     }
 

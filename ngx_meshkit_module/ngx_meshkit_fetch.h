@@ -14,7 +14,7 @@
 #define NGX_MESHKIT_FETCH_H
 
 #include "ngx_meshkit_health.h"
-#include "ngx_meshkit_subrequest.h"
+#include "ngx_meshkit_repeat.h"
 
 
 /* from here on, a range is worth a CAR of its own (bytes) */
@@ -47,7 +47,9 @@ typedef struct {
     unsigned                   car_again:1;     /* asked past the cache */
     unsigned                   car_blocks:1;    /* a range block by block */
     unsigned                   raw_out:1;   /* no further block of it */
-    unsigned                   wrong:1;     /* gave bytes of another hash */
+    unsigned                   wrong:1;     /* a raw block of another hash */
+    unsigned                   wrong_car:1; /* a CAR with one */
+    unsigned                   local:1;     /* it could not be asked */
     unsigned                   passing:1;   /* its fault may be over soon */
     unsigned                   last:1;      /* it was put there */
     unsigned                   refused:1;   /* a block, and the log says so */
@@ -72,6 +74,7 @@ typedef struct {
     unsigned                   wanted:1;    /* among the next ones */
     unsigned                   marked:1;    /* ... and accounted for */
     unsigned                   again:1;     /* asked past the cache */
+    unsigned                   paused:1;    /* to be asked again, soon */
 } ngx_meshkit_slot_t;
 
 
@@ -139,7 +142,7 @@ const ngx_str_t *ngx_meshkit_fetch_gateway(const ngx_meshkit_open_t *open);
 ngx_uint_t ngx_meshkit_fetch_failed(const ngx_meshkit_open_t *open);
 
 
-/* --- between the three files of the fetch --------------------------------- */
+/* --- between the files of the fetch --------------------------------------- */
 
 
 /* room for ", status N" */
@@ -151,6 +154,9 @@ u_char *ngx_meshkit_fault_status(u_char *text, ngx_uint_t status);
 /* Notes, counts and logs that gateway n is left for its answer s. */
 void ngx_meshkit_fault_blame(ngx_meshkit_fetch_t *f, ngx_uint_t n,
     const ngx_meshkit_subrequest_t *s, const ngx_meshkit_fault_t *fault);
+
+/* Notes that gateway n is left since this server failed to ask it. */
+void ngx_meshkit_fault_local(ngx_meshkit_fetch_t *f, ngx_uint_t n);
 
 /* Gateway n gave a block of so many bytes, and the opener took it. */
 void ngx_meshkit_fetch_credit(ngx_meshkit_fetch_t *f, ngx_uint_t n,

@@ -5,7 +5,7 @@
  * subrequest of ours is read here and goes no further.
  */
 
-#include "ngx_meshkit_subrequest.h"
+#include "ngx_meshkit_local.h"
 
 
 /* a bit of r->buffered that no filter of a proxied answer uses */
@@ -143,8 +143,12 @@ ngx_meshkit_filter_set_buffering(ngx_meshkit_subrequest_t *s)
 
     if (!sr->upstream->cacheable) {
         sr->upstream->buffering = 0;
+        return;
+    }
 
-    } else if (s->stream != NULL) {
+    ngx_meshkit_local_watch(s);
+
+    if (s->stream != NULL) {
         s->active = 1;
         sr->connection->data = sr;
     }

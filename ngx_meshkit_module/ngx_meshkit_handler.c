@@ -43,6 +43,8 @@ ngx_meshkit_handler_over(void *data)
         ngx_del_timer(&open->client);
     }
 
+    ngx_meshkit_repeat_end(open);
+
     if (open->fetch != NULL) {
         ngx_meshkit_pace_end(open->fetch);
     }

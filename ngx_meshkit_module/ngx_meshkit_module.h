@@ -148,6 +148,11 @@ struct ngx_meshkit_open_s {
     mk_check_t                     check;       /* where it stands */
     ngx_event_t                    deadline;
     ngx_event_t                    client;      /* waits for the client */
+    ngx_event_t                    pause;       /* ... for a connection */
+    ngx_uint_t                     pauses;      /* since the last block */
+    ngx_msec_t                     pauses_since;
+    ngx_uint_t                     local;       /* the last local failure */
+    ngx_uint_t                     local_logged;    /* one bit for each */
     off_t                          sent;        /* as that was set */
     off_t                          sent_before; /* our header */
 
@@ -188,6 +193,7 @@ struct ngx_meshkit_open_s {
     ngx_uint_t                     answer;      /* the last HTTP status of a
                                                    service, or 0; for it, too */
 
+    unsigned                       past:1;      /* nginx's cache is no use */
     unsigned                       accepted:1;  /* the capsule passed checks */
     unsigned                       granted:1;   /* ... and everybody agreed */
     unsigned                       decided:1;   /* outcome is final */

@@ -153,6 +153,7 @@ ngx_meshkit_open_end(ngx_meshkit_open_t *open)
         ngx_meshkit_fetch_end(open->fetch);
     }
 
+    ngx_meshkit_repeat_end(open);
     ngx_meshkit_subrequest_cancel_all(open);
 
     if (open->client_gone) {
@@ -220,6 +221,7 @@ ngx_meshkit_open_too_late(ngx_event_t *ev)
         ngx_meshkit_pace_late(open->fetch);
     }
 
+    ngx_meshkit_repeat_late(open);
     ngx_meshkit_open_decide(open, ngx_meshkit_open_steps[open->step].late,
                             "meshkit_deadline is over");
 
@@ -550,11 +552,20 @@ ngx_meshkit_open_stream(ngx_meshkit_open_t *open)
 static void
 ngx_meshkit_open_step(ngx_meshkit_open_t *open)
 {
-    if (open->step < NGX_MESHKIT_FETCH
-        && (open->asked == NULL
-            || !ngx_meshkit_subrequest_is_over(open->asked)))
-    {
-        return;
+    if (open->step < NGX_MESHKIT_FETCH) {
+
+        if (open->asked != NULL && !ngx_meshkit_subrequest_is_over(open->asked))
+        {
+            return;
+        }
+
+        if (ngx_meshkit_repeat_service(open)) {
+            if (!ngx_meshkit_repeat_is_pausing(open)) {
+                ngx_meshkit_open_enter(open, open->step);
+            }
+
+            return;
+        }
     }
 
     ngx_meshkit_open_steps[open->step].read(open);

@@ -7,8 +7,8 @@
  */
 
 #include "ngx_meshkit_conf.h"
-#include "ngx_meshkit_health.h"
-#include "ngx_meshkit_pickup.h"
+#include "ngx_meshkit_local.h"
+#include "ngx_meshkit_status.h"
 
 
 #define NGX_MESHKIT_STATUS_JSON        0
@@ -23,31 +23,7 @@
 #define NGX_MESHKIT_STATUS_DENYLIST    4
 
 
-typedef struct {
-    const char  *member;        /* of JSON */
-    const char  *metric;        /* behind "nginx_meshkit_" */
-    const char  *help;
-    size_t       offset;        /* of an ngx_atomic_t */
-} ngx_meshkit_status_counter_t;
-
-
-typedef struct {
-    ngx_meshkit_counted_gateway_t  *counted;
-    ngx_str_t                       server;     /* both escaped */
-    ngx_str_t                       prefix;
-} ngx_meshkit_status_gateway_t;
-
-
-typedef struct {
-    const ngx_meshkit_counters_t   *counters;
-    ngx_array_t                     gateways;
-    ngx_array_t                     denylists;  /* their names escaped */
-    u_char                         *p;
-    u_char                         *last;
-} ngx_meshkit_status_page_t;
-
-
-static const ngx_meshkit_status_counter_t  ngx_meshkit_status_opens[] = {
+const ngx_meshkit_status_counter_t  ngx_meshkit_status_opens[] = {
     { "clientGone", "opens_client_gone_total",
       "Opens whose client left before their end.",
       offsetof(ngx_meshkit_counters_t, client_gone) },
@@ -61,7 +37,7 @@ static const ngx_meshkit_status_counter_t  ngx_meshkit_status_opens[] = {
 };
 
 
-static const ngx_meshkit_status_counter_t  ngx_meshkit_status_gateways[] = {
+const ngx_meshkit_status_counter_t  ngx_meshkit_status_gateways[] = {
     { "requests", "gateway_requests_total",
       "Requests to the gateway.",
       offsetof(ngx_meshkit_counted_gateway_t, requests) },
@@ -84,7 +60,7 @@ static const ngx_meshkit_status_counter_t  ngx_meshkit_status_gateways[] = {
 };
 
 
-static const ngx_meshkit_status_counter_t  ngx_meshkit_status_denylist[] = {
+const ngx_meshkit_status_counter_t  ngx_meshkit_status_denylist[] = {
     { "usable", "denylist_usable",
       "1, or 0: whatever it is set for is refused.",
       offsetof(ngx_meshkit_pickup_state_t, usable) },
@@ -98,7 +74,7 @@ static const ngx_meshkit_status_counter_t  ngx_meshkit_status_denylist[] = {
 };
 
 
-static ngx_atomic_uint_t
+ngx_atomic_uint_t
 ngx_meshkit_status_value(const void *base, size_t offset)
 {
     return *(const volatile ngx_atomic_uint_t *) ((const u_char *) base
@@ -106,7 +82,7 @@ ngx_meshkit_status_value(const void *base, size_t offset)
 }
 
 
-static void
+void
 ngx_meshkit_status_print(ngx_meshkit_status_page_t *page, const char *fmt, ...)
 {
     va_list  args;
@@ -332,7 +308,16 @@ ngx_meshkit_status_json(ngx_meshkit_status_page_t *page)
     ngx_meshkit_status_print(page, "},");
     ngx_meshkit_status_json_counters(page, ngx_meshkit_status_opens,
                                      page->counters);
-    ngx_meshkit_status_print(page, "\"gateways\":[");
+    ngx_meshkit_status_print(page, "\"localFailures\":{");
+
+    for (i = NGX_MESHKIT_LOCAL_NONE + 1; i < NGX_MESHKIT_LOCALS; i++) {
+        ngx_meshkit_status_print(page, "%s\"%s\":%uA",
+                                 i == NGX_MESHKIT_LOCAL_NONE + 1 ? "" : ",",
+                                 ngx_meshkit_local_name(i),
+                                 page->counters->local[i]);
+    }
+
+    ngx_meshkit_status_print(page, "},\"gateways\":[");
 
     g = page->gateways.elts;
 
@@ -352,119 +337,6 @@ ngx_meshkit_status_json(ngx_meshkit_status_page_t *page)
     }
 
     ngx_meshkit_status_print(page, "]}\n");
-}
-
-
-/* --- Prometheus ----------------------------------------------------------- */
-
-
-static void
-ngx_meshkit_status_metric(ngx_meshkit_status_page_t *page, const char *metric,
-    const char *type, const char *help)
-{
-    ngx_meshkit_status_print(page, "# HELP nginx_meshkit_%s %s\n"
-                             "# TYPE nginx_meshkit_%s %s\n",
-                             metric, help, metric, type);
-}
-
-
-static void
-ngx_meshkit_status_faults(ngx_meshkit_status_page_t *page)
-{
-    ngx_uint_t                     i, n;
-    ngx_meshkit_status_gateway_t  *g;
-
-    g = page->gateways.elts;
-
-    ngx_meshkit_status_metric(page, "gateway_faults_total", "counter",
-                              "Answers with a fault, by its kind.");
-
-    for (i = 0; i < page->gateways.nelts; i++) {
-        for (n = 0; n < NGX_MESHKIT_FAULTS; n++) {
-            ngx_meshkit_status_print(page,
-                                     "nginx_meshkit_gateway_faults_total{"
-                                     "server=\"%V\",gateway=\"%V\","
-                                     "fault=\"%s\"} %uA\n",
-                                     &g[i].server, &g[i].prefix,
-                                     ngx_meshkit_counters_fault(n),
-                                     g[i].counted->faults[n]);
-        }
-    }
-
-    ngx_meshkit_status_metric(page, "gateway_last_fault_timestamp_seconds",
-                              "gauge", "When the last of them was, or 0.");
-
-    for (i = 0; i < page->gateways.nelts; i++) {
-        ngx_meshkit_status_print(page, "nginx_meshkit_gateway_"
-                                 "last_fault_timestamp_seconds{"
-                                 "server=\"%V\",gateway=\"%V\"} %uA\n",
-                                 &g[i].server, &g[i].prefix,
-                                 g[i].counted->last_time);
-    }
-}
-
-
-static void
-ngx_meshkit_status_lists(ngx_meshkit_status_page_t *page)
-{
-    ngx_uint_t                           i;
-    ngx_meshkit_pickup_state_t          *list;
-    const ngx_meshkit_status_counter_t  *c;
-
-    list = page->denylists.elts;
-
-    for (c = ngx_meshkit_status_denylist; c->member != NULL; c++) {
-        ngx_meshkit_status_metric(page, c->metric, "gauge", c->help);
-
-        for (i = 0; i < page->denylists.nelts; i++) {
-            ngx_meshkit_status_print(page, "nginx_meshkit_%s{file=\"%V\"} "
-                                     "%uA\n", c->metric, &list[i].file,
-                                     ngx_meshkit_status_value(&list[i],
-                                                              c->offset));
-        }
-    }
-}
-
-
-static void
-ngx_meshkit_status_prometheus(ngx_meshkit_status_page_t *page)
-{
-    ngx_uint_t                           i;
-    ngx_meshkit_status_gateway_t        *g;
-    const ngx_meshkit_status_counter_t  *c;
-
-    g = page->gateways.elts;
-
-    ngx_meshkit_status_metric(page, "opens_total", "counter",
-                              "Opens that ended, by their outcome.");
-
-    for (i = 0; i < MK_STATUS_COUNT; i++) {
-        ngx_meshkit_status_print(page, "nginx_meshkit_opens_total{outcome="
-                                 "\"%s\"} %uA\n", mk_status_name(i),
-                                 page->counters->outcomes[i]);
-    }
-
-    for (c = ngx_meshkit_status_opens; c->member != NULL; c++) {
-        ngx_meshkit_status_metric(page, c->metric, "counter", c->help);
-        ngx_meshkit_status_print(page, "nginx_meshkit_%s %uA\n", c->metric,
-                                 ngx_meshkit_status_value(page->counters,
-                                                          c->offset));
-    }
-
-    for (c = ngx_meshkit_status_gateways; c->member != NULL; c++) {
-        ngx_meshkit_status_metric(page, c->metric, "counter", c->help);
-
-        for (i = 0; i < page->gateways.nelts; i++) {
-            ngx_meshkit_status_print(page, "nginx_meshkit_%s{server=\"%V\","
-                                     "gateway=\"%V\"} %uA\n", c->metric,
-                                     &g[i].server, &g[i].prefix,
-                                     ngx_meshkit_status_value(g[i].counted,
-                                                              c->offset));
-        }
-    }
-
-    ngx_meshkit_status_faults(page);
-    ngx_meshkit_status_lists(page);
 }
 
 

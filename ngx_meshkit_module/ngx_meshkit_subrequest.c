@@ -2,6 +2,7 @@
  * ngx_meshkit_subrequest: asks a service, in a background subrequest.
  */
 
+#include "ngx_meshkit_local.h"
 #include "ngx_meshkit_redact.h"
 #include "ngx_meshkit_subrequest.h"
 
@@ -143,6 +144,7 @@ ngx_meshkit_subrequest_alloc(ngx_meshkit_open_t *open,
     s->limit = q->limit;
     s->media_type = q->media_type;
     s->fresh = q->fresh != 0;
+    s->past = open->past;
 
     if (q->hash != NULL) {
         s->hash = *q->hash;
@@ -239,11 +241,11 @@ ngx_meshkit_subrequest_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     }
 
     if (c->error || c->timedout) {
-
         /* nginx ends the whole request by any of these */
-
         return rc == NGX_HTTP_CLIENT_CLOSED_REQUEST ? rc : NGX_ERROR;
     }
+
+    ngx_meshkit_local_note(s, rc);
 
     if (s->finished || sr->buffered) {
 
@@ -320,6 +322,7 @@ ngx_meshkit_subrequest_fault(const ngx_meshkit_subrequest_t *s)
 {
     return s->unserved ? "no internal location serves it"
            : s->redirected ? "the answer redirects inside this server"
+           : s->local != 0 ? ngx_meshkit_local_why(s->local)
            : s->status == 0 ? "no answer"
            : s->status != NGX_HTTP_OK ? "the HTTP status is not 200"
            : s->stale ? "the answer comes from a cache: proxy_cache off there"

@@ -21,6 +21,16 @@
 typedef void (*ngx_meshkit_stream_pt)(ngx_meshkit_subrequest_t *s);
 
 
+/* A failure of this server, which the service has no part in; its cause. */
+typedef enum {
+    NGX_MESHKIT_LOCAL_NONE = 0,
+    NGX_MESHKIT_LOCAL_STORAGE,      /* the cache, or a temporary file */
+    NGX_MESHKIT_LOCAL_CONNECTIONS,  /* connections, or file descriptors */
+    NGX_MESHKIT_LOCAL_OTHER,        /* memory, or a missing resolver */
+    NGX_MESHKIT_LOCALS
+} ngx_meshkit_local_t;
+
+
 /* The question.  Copied, but for the token. */
 typedef struct {
     ngx_str_t              uri;         /* decoded form, nginx escapes it */
@@ -72,6 +82,11 @@ struct ngx_meshkit_subrequest_s {
 
     ngx_meshkit_upstream_t *upstreams;  /* of all requests in the pool */
 
+    ngx_meshkit_local_t    local;       /* this server failed, not it */
+    ngx_int_t            (*input_filter_init)(void *data);
+    ngx_event_pipe_input_filter_pt  input_filter;
+    void                  *input_ctx;
+
     unsigned               header:1;    /* a response header came */
     unsigned               late:1;      /* it did not, and time was over */
     unsigned               complete:1;  /* ... and the whole body */
@@ -81,6 +96,8 @@ struct ngx_meshkit_subrequest_s {
     unsigned               mistyped:1;  /* another media type */
     unsigned               unserved:1;  /* not the service's own location */
     unsigned               fresh:1;     /* a cached answer is none */
+    unsigned               past:1;      /* nginx's cache has no part in it */
+    unsigned               garbled:1;   /* nginx cannot parse its body */
     unsigned               stale:1;     /* ... and this is one */
     unsigned               cached:1;    /* the answer is nginx's copy */
     unsigned               mismatch:1;  /* the hash is another one */
@@ -182,10 +199,12 @@ void ngx_meshkit_hints_wrap(ngx_meshkit_upstream_t *upstream);
 
 /*
  * ngx_meshkit_cache.c: takes the answer, which is wrong, out of nginx's cache;
- * ends the wait for another request that fills the cache
+ * ends the wait for another request that fills the cache; has requests go past
+ * the cache
  */
 void ngx_meshkit_cache_forget(ngx_meshkit_subrequest_t *s);
 void ngx_meshkit_cache_unblock(ngx_http_request_t *sr);
+ngx_int_t ngx_meshkit_cache_init(ngx_conf_t *cf);
 
 /* ngx_meshkit_filter.c: installs the filters that keep the answers inside */
 ngx_int_t ngx_meshkit_filter_init(ngx_conf_t *cf);
