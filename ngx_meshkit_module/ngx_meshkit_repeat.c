@@ -90,7 +90,7 @@ ngx_meshkit_repeat_look(ngx_meshkit_open_t *open,
     open->local = s->local;
 
     if (s->local == NGX_MESHKIT_LOCAL_STORAGE && !s->past) {
-        ngx_meshkit_repeat_log(open, s, "is asked again past the cache");
+        ngx_meshkit_repeat_log(open, s, "is asked past the cache");
 
         open->past = 1;
 

@@ -179,6 +179,8 @@ for my $row (@faults) {
 for my $row ([ 'a clean end', 'missing', {} ],
              [ 'a surplus block', 'surplus', {} ],
              [ 'text in the stream', 'text', {} ],
+             [ 'wrong bytes', 'flip', {} ],
+             [ 'a section of 216 GB', 'section_length', {} ],
              [ 'an answer cut short', 'truncate', { into => 20 } ])
 {
     my ($name, $fault, $args) = @$row;
@@ -190,6 +192,38 @@ for my $row ([ 'a clean end', 'missing', {} ],
            "$name at block $at of a CAR: the same gateway's blocks follow");
         $e->heal;
     }
+}
+
+# Wrong bytes in a CAR say nothing of the same gateway's blocks; wrong bytes in
+# a block do, and it is not asked again.
+for my $at (0, 4) {
+    $e->clear;
+    break_it($bad[0], 'flip', format => 'car', block => $at);
+    my $r = $e->get($e->fresh("/auto/$share->{id}"));
+    is($e->outcome($r, $share), '200 ok', "wrong bytes at block $at of a CAR");
+    is(scalar $bad[0]->asked_raw, 0,
+       'another gateway is asked for blocks first');
+    is($e->log($r)->{gateways_failed}, 1, 'and the first one has failed');
+    $e->heal;
+
+    $e->clear;
+    break_it($_, 'flip', format => 'car', block => $at)
+        for @bad, $e->gateway(2);
+    $r = $e->get($e->fresh("/auto/$share->{id}"));
+    is($e->outcome($r, $share), '200 ok',
+       "wrong bytes at block $at of all CARs: blocks follow");
+    $e->heal;
+
+    $e->clear;
+    break_it($bad[0], 'flip', format => 'car', block => $at);
+    break_it($bad[0], 'flip', format => 'raw', block => $at);
+    $r = $e->get($e->fresh("/one/auto/$share->{id}"), timeout => 30);
+    is($e->outcome($r, $share), $at == 0 ? '502 cid_mismatch' : '200 cut',
+       "wrong bytes at block $at of a CAR, and of the block");
+    is(scalar(grep { $_ eq $blocks[$at] } $bad[0]->asked_raw), 1,
+       'that block is asked for once');
+    is(scalar $bad[0]->asked_car, 1, 'and the CAR, too');
+    $e->heal;
 }
 
 {

@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use IO::Select;
 use IO::Socket::INET;
 use JSON::PP ();
 use Test::More;
@@ -125,6 +126,34 @@ for my $row ([ 'a cache', 'use_temp_path=off', 'cache' ],
 }
 
 
+# --- what looks alike is the gateway's ------------------------------------------
+
+# nginx gives a response up in the same way when it cannot parse its body.
+{
+    my $e = edge('use_temp_path=off');
+    my $share = $e->{share_of_test};
+
+    for my $row ([ 'car', 'application/vnd.ipld.car; version=1; order=dfs' ],
+                 [ 'raw', 'application/vnd.ipld.raw' ])
+    {
+        my ($form, $type) = @$row;
+
+        $e->gateway(0)->fault('garbage', bytes => join "\r\n",
+            'HTTP/1.1 200 OK', "Content-Type: $type",
+            'Transfer-Encoding: chunked', '', '3', 'abc', 'no chunk', '');
+
+        my $r = $e->get($e->fresh("/$form/$share->{id}"));
+
+        is($e->outcome($r, $share), '200 ok', "chunks that are none, $form");
+        is($e->log($r)->{gateways_failed}, 1,
+           "chunks that are none, $form: the gateway is blamed");
+    }
+
+    is(status($e)->{localFailures}{storage}, 0,
+       'chunks that are none: no failure of this server');
+}
+
+
 # --- the disk is full in the middle of a CAR ------------------------------------
 
 for my $size (20_000, 150_000, 400_000) {
@@ -144,21 +173,30 @@ for my $size (20_000, 150_000, 400_000) {
 # --- no connection is left ------------------------------------------------------
 
 # Requests that are not complete: nginx drops idle connections by itself.
+sub half_a_request {
+    my ($e) = @_;
+
+    my $client = IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1', PeerPort => $e->nginx->port('front'));
+
+    print $client "GET / HTTP/1.1\r\n";
+    $client->flush;
+    select undef, undef, undef, 0.01;
+
+    return $client;
+}
+
+
 sub occupy {
     my ($e, $free) = @_;
 
     my @clients;
 
     for (1 .. 60) {
-        my $client = IO::Socket::INET->new(
-            PeerAddr => '127.0.0.1', PeerPort => $e->nginx->port('front'));
-        print $client "GET / HTTP/1.1\r\n";
-        $client->flush;
-        select undef, undef, undef, 0.01;
+        push @clients, half_a_request($e);
 
         my $log = $e->nginx->error_log;
 
-        push @clients, $client;
         last if $log =~ /worker_connections are not enough/;
     }
 
@@ -206,6 +244,96 @@ for my $form (qw(/raw/ /car/ /one/auto/)) {
     is($status->{gateways}[0]{rests}, 0,
        "no connection is left, $form: no gateway rests");
 }
+
+# Behind the header too: the client gets the rest when there is a connection.
+{
+    my $e = edge('use_temp_path=off', 'worker_connections 32',
+                 http => 'meshkit_read_ahead 1; limit_rate 1m;');
+    my $share = $e->share(size => 4_000_000);
+    my $r = IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1', PeerPort => $e->nginx->port('front'));
+
+    print $r "GET /raw/$share->{id} HTTP/1.0\r\nX-Tag: middle\r\n\r\n";
+    $r->flush;
+
+    my $answer = '';
+
+    sysread $r, $answer, 65_536, length $answer while length $answer < 100_000;
+
+    my $more = 1;
+    my @clients;
+
+    # the connection that the open has itself is taken as it ends
+    while ($more && @clients < 200
+           && $e->nginx->error_log !~ /meshkit: local failure/)
+    {
+        push @clients, half_a_request($e);
+        $more = sysread $r, $answer, 65_536, length $answer
+            if IO::Select->new($r)->can_read(0.01);
+    }
+
+    ok(scalar $e->nginx->grep_log(qr/meshkit: local failure/),
+       'no connection is left behind the header');
+    @clients = ();
+
+    while ($more) { $more = sysread $r, $answer, 65_536, length $answer }
+
+    ok($answer =~ /\r\n\r\n\Q$share->{plain}\E\z/,
+       'no connection is left behind the header: the rest comes later');
+    is($e->log({ tag => 'middle' })->{gateways_failed}, 0,
+       'no connection is left behind the header: no gateway failed');
+}
+
+# A client that leaves in the pause takes its timer with it.
+{
+    my $e = edge('use_temp_path=off', 'worker_connections 32');
+    my $pid = $e->nginx->worker_pid;
+    my @clients = occupy($e, 1);
+    my $r = IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1', PeerPort => $e->nginx->port('front'));
+
+    print $r "GET /raw/$e->{share_of_test}{id} HTTP/1.0\r\n"
+             . "X-Tag: gone\r\n\r\n";
+    $r->flush;
+
+    ok(wait_for(10, sub { $e->nginx->error_log =~ /meshkit: local failure/ }),
+       'a client in a pause');
+    close $r;
+    is($e->log({ tag => 'gone' })->{outcome}, '',
+       'a client in a pause leaves: the request ends');
+    @clients = ();
+    sleep 2;
+    is($e->nginx->worker_pid, $pid, 'a client in a pause leaves: no harm');
+}
+
+# File descriptors.
+{
+    my $e = edge('use_temp_path=off', undef, user => 'root');
+    my $share = $e->{share_of_test};
+    my $pid = $e->nginx->worker_pid;
+    my $used = () = glob "/proc/$pid/fd/*";
+
+    run_command({}, 'prlimit', '--pid', $pid,
+                '--nofile=' . ($used + 1) . ':20000');
+
+    my $r = IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1', PeerPort => $e->nginx->port('front'));
+
+    print $r "GET /car/$share->{id} HTTP/1.0\r\nX-Tag: files\r\n\r\n";
+    $r->flush;
+
+    ok(wait_for(10, sub { $e->nginx->error_log =~ /meshkit: local failure/ }),
+       'no file descriptor is left: the log says so');
+    run_command({}, 'prlimit', '--pid', $pid, '--nofile=20000:20000');
+
+    my $answer = do { local $/; <$r> };
+
+    ok($answer =~ /\r\n\r\n\Q$share->{plain}\E\z/,
+       'no file descriptor is left: it comes when there is one');
+    is($e->log({ tag => 'files' })->{gateways_failed}, 0,
+       'no file descriptor is left: no gateway failed');
+}
+
 
 # For as long as meshkit_deadline: it is this server's failure, whoever was to
 # be asked.  The metadata is a file here, or a service like others.
