@@ -133,6 +133,7 @@ audit_member(const char *word)
         { "complete", "meshkit.end" },
         { "aborted", "meshkit.end" },
         { "client_gone", "meshkit.end" },
+        { "shutdown", "meshkit.end" },
     };
 
     for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
@@ -160,7 +161,7 @@ audit_prepare(audit_run_t *run, const audit_options_t *options)
         if (run->member == NULL) {
             return report_usage("--outcome takes a code, as share_expired, or "
                                 "success, failure, unknown, complete, "
-                                "aborted, client_gone");
+                                "aborted, client_gone, shutdown");
         }
     }
 

@@ -19,6 +19,7 @@ static const char *const  auditlog_words[AUDITLOG_EVENTS] = {
     [AUDITLOG_COMPLETE] = "complete",
     [AUDITLOG_ABORTED] = "aborted",
     [AUDITLOG_CLIENT_GONE] = "client_gone",
+    [AUDITLOG_SHUTDOWN] = "shutdown",
 };
 
 

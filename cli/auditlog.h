@@ -21,6 +21,7 @@ typedef enum {
     AUDITLOG_COMPLETE,
     AUDITLOG_ABORTED,
     AUDITLOG_CLIENT_GONE,
+    AUDITLOG_SHUTDOWN,
     AUDITLOG_EVENTS
 } auditlog_event_t;
 
@@ -33,7 +34,7 @@ typedef struct {
 } auditlog_record_t;
 
 
-/* "allowed", "denied", "complete", "aborted", "client_gone" */
+/* "allowed", "denied", "complete", "aborted", "client_gone", "shutdown" */
 const char *auditlog_word(auditlog_event_t event);
 
 /*

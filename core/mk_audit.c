@@ -248,6 +248,15 @@ mk_audit_begin(mk_audit_line_t *line, const mk_audit_facts_t *facts)
 }
 
 
+/* ended by somebody else: no check decided it, and it has no code */
+static int
+mk_audit_is_cut(const mk_audit_facts_t *facts)
+{
+    return facts->event == MK_AUDIT_CLIENT_GONE
+           || facts->event == MK_AUDIT_SHUTDOWN;
+}
+
+
 static void
 mk_audit_event(mk_audit_line_t *line, const mk_audit_facts_t *facts)
 {
@@ -264,6 +273,9 @@ mk_audit_event(mk_audit_line_t *line, const mk_audit_facts_t *facts)
 
     if (facts->event == MK_AUDIT_CLIENT_GONE) {
         outcome = "unknown";
+
+    } else if (facts->event == MK_AUDIT_SHUTDOWN) {
+        outcome = "failure";
     }
 
     mk_audit_own(line, "event.kind", "event");
@@ -276,7 +288,7 @@ mk_audit_event(mk_audit_line_t *line, const mk_audit_facts_t *facts)
     mk_audit_own(line, "event.action", mk_action_name(facts->action));
     mk_audit_own(line, "event.outcome", outcome);
 
-    if (facts->event != MK_AUDIT_CLIENT_GONE) {
+    if (!mk_audit_is_cut(facts)) {
         mk_audit_own(line, "event.reason", mk_status_name(facts->outcome));
     }
 
@@ -323,7 +335,7 @@ mk_audit_check(const mk_audit_facts_t *facts, mk_check_t check)
 
     passed = (facts->applies >> check) & 1 ? "pass" : "skipped";
 
-    if (check != facts->check || facts->event == MK_AUDIT_CLIENT_GONE) {
+    if (check != facts->check || mk_audit_is_cut(facts)) {
         return check < facts->reached ? passed : "skipped";
     }
 
@@ -401,6 +413,7 @@ mk_audit_response(mk_audit_line_t *line, const mk_audit_facts_t *facts)
         [MK_AUDIT_COMPLETE] = "complete",
         [MK_AUDIT_ABORTED] = "aborted",
         [MK_AUDIT_CLIENT_GONE] = "client_gone",
+        [MK_AUDIT_SHUTDOWN] = "shutdown",
     };
 
     if (facts->http != 0) {

@@ -39,7 +39,8 @@ typedef enum {
     MK_AUDIT_DECISION = 0,
     MK_AUDIT_COMPLETE,      /* the ends of a stream: all was sent */
     MK_AUDIT_ABORTED,       /* a failure ended it */
-    MK_AUDIT_CLIENT_GONE    /* the client did; also before a decision */
+    MK_AUDIT_CLIENT_GONE,   /* the client did; also before a decision */
+    MK_AUDIT_SHUTDOWN       /* the server did; also before a decision */
 } mk_audit_event_t;
 
 
@@ -50,7 +51,7 @@ typedef struct {
     unsigned          milliseconds; /* of that second: 0 to 999 */
     uint64_t          duration;     /* since the request: milliseconds */
 
-    mk_status_t       outcome;      /* not of MK_AUDIT_CLIENT_GONE */
+    mk_status_t       outcome;      /* not of the last two events */
     mk_action_t       action;
     mk_check_t        check;        /* where the open stands, or stood */
     mk_check_t        reached;      /* those before it were made */

@@ -374,7 +374,10 @@ static int
 ngx_meshkit_audit_http(const ngx_meshkit_open_t *open,
     const mk_audit_facts_t *facts)
 {
-    if (!open->begun && facts->event == MK_AUDIT_CLIENT_GONE) {
+    if (!open->begun
+        && (facts->event == MK_AUDIT_CLIENT_GONE
+            || facts->event == MK_AUDIT_SHUTDOWN))
+    {
         return 0;
     }
 
@@ -483,7 +486,10 @@ ngx_meshkit_audit_end(ngx_meshkit_open_t *open)
     outcome = open->outcome;
     event = MK_AUDIT_ABORTED;
 
-    if (open->client_gone) {
+    if (open->shutdown) {
+        event = MK_AUDIT_SHUTDOWN;
+
+    } else if (open->client_gone) {
         event = MK_AUDIT_CLIENT_GONE;
 
     } else if (open->decided && outcome != MK_OK) {
@@ -493,9 +499,6 @@ ngx_meshkit_audit_end(ngx_meshkit_open_t *open)
                && ngx_meshkit_audit_sent(open) == open->len)
     {
         event = MK_AUDIT_COMPLETE;
-
-    } else if (c->close) {
-        outcome = MK_INTERNAL_ERROR;        /* worker_shutdown_timeout */
 
     } else if (c->error || c->timedout) {
         event = MK_AUDIT_CLIENT_GONE;
@@ -508,6 +511,26 @@ ngx_meshkit_audit_end(ngx_meshkit_open_t *open)
 }
 
 
+void
+ngx_meshkit_audit_close(ngx_meshkit_open_t *open)
+{
+    if (!open->audited && open->decided && open->outcome != MK_OK
+        && !open->client_gone)
+    {
+        ngx_meshkit_audit_refuse(open);
+        return;
+    }
+
+    if (!open->audited
+        || (open->allowed && !open->unchanged
+            && open->request->method != NGX_HTTP_HEAD))
+    {
+        open->audited = 1;
+        ngx_meshkit_audit_end(open);
+    }
+}
+
+
 /*
  * The log phase: everything is known now, and it comes for every request,
  * however it ended.
@@ -517,28 +540,10 @@ ngx_meshkit_audit_handler(ngx_http_request_t *r)
 {
     ngx_meshkit_open_t  *open;
 
-    if (r != r->main) {
-        return NGX_OK;
-    }
+    open = r == r->main ? ngx_meshkit_handler_get(r) : NULL;
 
-    open = ngx_meshkit_handler_get(r);
-
-    if (open == NULL) {
-        return NGX_OK;
-    }
-
-    if (!open->audited && open->decided && open->outcome != MK_OK
-        && !open->client_gone)
-    {
-        ngx_meshkit_audit_refuse(open);
-        return NGX_OK;
-    }
-
-    if (!open->audited
-        || (open->allowed && !open->unchanged && r->method != NGX_HTTP_HEAD))
-    {
-        open->audited = 1;
-        ngx_meshkit_audit_end(open);
+    if (open != NULL) {
+        ngx_meshkit_audit_close(open);
     }
 
     return NGX_OK;

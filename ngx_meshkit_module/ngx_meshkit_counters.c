@@ -152,6 +152,11 @@ ngx_meshkit_counters_end(ngx_meshkit_open_t *open)
 
     counters = ngx_meshkit_counters_get(open->request);
 
+    if (open->shutdown) {
+        ngx_meshkit_count(counters->shutdown, 1);
+        return;
+    }
+
     if (open->client_gone || !open->decided) {
         ngx_meshkit_count(counters->client_gone, 1);
         return;

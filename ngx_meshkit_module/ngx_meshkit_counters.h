@@ -50,6 +50,7 @@ typedef struct {
 struct ngx_meshkit_counters_s {
     ngx_atomic_t   outcomes[MK_STATUS_COUNT];
     ngx_atomic_t   client_gone;     /* before the outcome was sent */
+    ngx_atomic_t   shutdown;        /* cut since their worker ended */
     ngx_atomic_t   aborted;         /* failures behind the header */
     ngx_atomic_t   plaintext;       /* bytes that went to clients */
     ngx_atomic_t   local[NGX_MESHKIT_LOCALS];   /* failures of this server */

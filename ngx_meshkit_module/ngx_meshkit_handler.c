@@ -14,6 +14,8 @@ ngx_meshkit_handler_cleanup(void *data)
 {
     ngx_meshkit_open_t  *open = data;
 
+    ngx_queue_remove(&open->queue);
+
     ngx_meshkit_counters_end(open);
     ngx_meshkit_stream_wipe(open);
     ngx_meshkit_fetch_free(open->fetch);
@@ -34,6 +36,8 @@ ngx_meshkit_handler_over(void *data)
     ngx_meshkit_open_t  *open = data;
 
     open->over = 1;
+
+    ngx_meshkit_shutdown_ended(open);
 
     if (open->deadline.timer_set) {
         ngx_del_timer(&open->deadline);
@@ -170,6 +174,7 @@ ngx_meshkit_handler_create(ngx_http_request_t *r)
         return NULL;
     }
 
+    ngx_queue_init(&open->queue);
     ngx_queue_init(&open->subrequests);
 
     cln = ngx_pool_cleanup_add(r->pool, 0);
@@ -184,6 +189,8 @@ ngx_meshkit_handler_create(ngx_http_request_t *r)
 
     end->handler = ngx_meshkit_handler_over;
     end->data = open;
+
+    ngx_meshkit_shutdown_add(open);
 
     open->request = r;
     open->conf = ngx_http_get_module_loc_conf(r, ngx_meshkit_module);

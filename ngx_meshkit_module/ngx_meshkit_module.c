@@ -256,7 +256,7 @@ ngx_module_t  ngx_meshkit_module = {
     ngx_meshkit_module_init_process,        /* init process */
     NULL,                                   /* init thread */
     NULL,                                   /* exit thread */
-    NULL,                                   /* exit process */
+    ngx_meshkit_shutdown_exit_process,      /* exit process */
     NULL,                                   /* exit master */
     NGX_MODULE_V1_PADDING
 };

@@ -162,6 +162,7 @@ struct ngx_meshkit_open_s {
     ngx_str_t                      request_id;
     mk_action_t                    action;
 
+    ngx_queue_t                    queue;       /* of the worker's opens */
     ngx_queue_t                    subrequests; /* that hold a pool */
     ngx_http_posted_request_t      posted;
     ngx_meshkit_subrequest_t      *asked;       /* what is waited for */
@@ -207,6 +208,7 @@ struct ngx_meshkit_open_s {
     unsigned                       unchanged:1; /* the client has it: 304 */
     unsigned                       client_gone:1;
     unsigned                       over:1;      /* nginx ended the request */
+    unsigned                       shutdown:1;  /* ... since the worker ends */
     unsigned                       audited:1;   /* the decision was */
     unsigned                       allowed:1;   /* ... and it was a yes */
 };
@@ -319,11 +321,22 @@ const char *ngx_meshkit_answer_suggestion(const ngx_meshkit_open_t *open);
 /*
  * ngx_meshkit_audit.c: lines of the audit log.  allow comes before the header
  * of what is opened (NGX_ERROR: it cannot be noted and must not be served),
- * refuse before a refusal; the rest is written in the log phase.
+ * refuse before a refusal; the rest is written in the log phase, or by close
+ * where there will be none.
  */
 ngx_int_t ngx_meshkit_audit_allow(ngx_meshkit_open_t *open);
 void ngx_meshkit_audit_refuse(ngx_meshkit_open_t *open);
+void ngx_meshkit_audit_close(ngx_meshkit_open_t *open);
 ngx_int_t ngx_meshkit_audit_init(ngx_conf_t *cf);
+
+/*
+ * ngx_meshkit_shutdown.c: opens that are cut since their worker ends.  add
+ * makes an open known to its worker; ended is told that nginx ended the
+ * request; exit_process is for those that nginx leaves as they are.
+ */
+void ngx_meshkit_shutdown_add(ngx_meshkit_open_t *open);
+void ngx_meshkit_shutdown_ended(ngx_meshkit_open_t *open);
+void ngx_meshkit_shutdown_exit_process(ngx_cycle_t *cycle);
 
 /* ngx_meshkit_variables.c */
 ngx_int_t ngx_meshkit_variables_add(ngx_conf_t *cf);

@@ -1,9 +1,8 @@
 /*
  * ngx_meshkit_status: the page that shows what was counted.
  *
- * For a machine: JSON, or Prometheus' text format.  No label and no member
- * stands for a share, a CID or a person; a gateway is named as nginx.conf
- * does, by its server and its prefix, a denylist by its file.
+ * For machines.  No label or member stands for a share, a CID or a person; a
+ * gateway is named as in nginx.conf, by server and prefix, a denylist by file.
  */
 
 #include "ngx_meshkit_conf.h"
@@ -27,6 +26,8 @@ const ngx_meshkit_status_counter_t  ngx_meshkit_status_opens[] = {
     { "clientGone", "opens_client_gone_total",
       "Opens whose client left before their end.",
       offsetof(ngx_meshkit_counters_t, client_gone) },
+    { "shutdown", "opens_shutdown_total", "Opens that a shutdown cut.",
+      offsetof(ngx_meshkit_counters_t, shutdown) },
     { "aborted", "opens_aborted_total",
       "Opens that failed behind the response header.",
       offsetof(ngx_meshkit_counters_t, aborted) },

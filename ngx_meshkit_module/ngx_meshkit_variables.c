@@ -72,7 +72,8 @@ ngx_meshkit_variable_outcome(ngx_meshkit_open_t *open, ngx_str_t *value)
     value->data = (u_char *) mk_status_name(open->outcome);
     value->len = ngx_strlen(value->data);
 
-    return open->decided && !open->client_gone ? NGX_OK : NGX_DECLINED;
+    return open->decided && !open->client_gone && !open->shutdown
+           ? NGX_OK : NGX_DECLINED;
 }
 
 

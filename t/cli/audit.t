@@ -57,14 +57,17 @@ my $log = join '',
     record('event.type' => [ 'access', 'end' ], 'meshkit.end' => 'client_gone',
            'event.outcome' => 'unknown', 'event.reason' => undef,
            'http.response.status_code' => undef, 'user.id' => undef,
-           '@timestamp' => '2026-11-21T07:00:00.000Z');
+           '@timestamp' => '2026-11-21T07:00:00.000Z'),
+    record('event.type' => [ 'access', 'end' ], 'meshkit.end' => 'shutdown',
+           'event.outcome' => 'failure', 'event.reason' => undef,
+           '@timestamp' => '2026-11-21T07:30:00.000Z');
 my $file = $c->write('audit.log', $log);
 
 # --- a line for each --------------------------------------------------------
 
 my $r = $c->ok('all of it', 'audit', $file);
 my @lines = split /\n/, $r->{out};
-is(scalar @lines, 7, 'a line for each');
+is(scalar @lines, 8, 'a line for each');
 is($r->{err}, '', 'and no message');
 is($lines[0], '2026-11-21T04:00:00.500Z allowed ok 200 open capsule=cap_1 '
    . 'subject=joe client=192.0.2.1 request=r1', 'that says what it says');
@@ -72,6 +75,8 @@ is($lines[1], '2026-11-21T04:00:01.000Z complete ok 200 open capsule=cap_1 '
    . 'subject=joe client=192.0.2.1 bytes=7 request=r1', 'an end');
 is($lines[6], '2026-11-21T07:00:00.000Z client_gone open capsule=cap_1 '
    . 'client=192.0.2.1 request=r1', 'a client that left');
+is($lines[7], '2026-11-21T07:30:00.000Z shutdown 200 open capsule=cap_1 '
+   . 'subject=joe client=192.0.2.1 request=r1', 'an open that was cut');
 is($c->ok('standard input', { stdin => $log }, 'audit', '-')->{out},
    $r->{out}, 'says the same');
 
@@ -82,20 +87,21 @@ for my $row (
     [ '', '--capsule', 'cap' ],
     [ '3 4', '--outcome', 'share_expired' ],
     [ '1 2 5', '--outcome', 'ok' ],
-    [ '3 4 6', '--outcome', 'failure' ],
+    [ '3 4 6 8', '--outcome', 'failure' ],
     [ '1 2 5', '--outcome', 'success' ],
     [ '7', '--outcome', 'unknown' ],
     [ '2', '--outcome', 'complete' ],
     [ '6', '--outcome', 'aborted' ],
     [ '7', '--outcome', 'client_gone' ],
+    [ '8', '--outcome', 'shutdown' ],
     [ '4', '--subject', "jo\xc3\xa9" ],
-    [ '1 2 3 5 6', '--subject', 'joe' ],
-    [ '3 4 5 6 7', '--since', '2026-11-21T05:00:00Z' ],
+    [ '1 2 3 5 6 8', '--subject', 'joe' ],
+    [ '3 4 5 6 7 8', '--since', '2026-11-21T05:00:00Z' ],
     [ '1 2', '--until', '2026-11-21T05:00:00Z' ],
     [ '3 4', '--since', '2026-11-21T06:00:00+01:00', '--until',
       '2026-11-21T06:00:00Z' ],
     [ '1', '--until', 1795233601 ],
-    [ '1 2 3 4 5 6 7', '--since', '-52000w' ],
+    [ '1 2 3 4 5 6 7 8', '--since', '-52000w' ],
     [ '3', '--capsule', 'cap_2', '--subject', 'joe', '--outcome', 'failure',
       '--since', '2026-11-21T05:00:00Z', '--until', '2026-11-21T05:00:01Z' ],
     [ '', '--capsule', 'cap_2', '--outcome', 'ok' ],
@@ -129,13 +135,15 @@ is($c->ok('counts', 'audit', $file, '--counts')->{out}, <<'EOT', 'counts');
          1  complete     ok
          1  aborted      cid_mismatch
          1  client_gone  -
+         1  shutdown     -
 EOT
 
 is_deeply($c->json($c->ok('counts, JSON', 'audit', $file, '--counts',
                           '--json', '--outcome', 'failure')->{out}),
           { unreadable => 0, counts => [
               { event => 'denied', reason => 'share_expired', count => 2 },
-              { event => 'aborted', reason => 'cid_mismatch', count => 1 } ] },
+              { event => 'aborted', reason => 'cid_mismatch', count => 1 },
+              { event => 'shutdown', reason => '-', count => 1 } ] },
           'counts of what fits, as JSON');
 
 my $out = $c->ok('JSON', 'audit', $file, '--json')->{out};
@@ -180,7 +188,7 @@ $r = $c->refused('several', 3, qr/: 24 lines are no audit record$/,
 is($c->json($r->{out})->{unreadable}, scalar @broken, 'are counted');
 
 is($c->ok('a last line without its end', { stdin => $log =~ s/\n\z//r },
-          'audit', '-')->{out} =~ tr/\n//, 7, 'is a line');
+          'audit', '-')->{out} =~ tr/\n//, 8, 'is a line');
 
 is($c->ok('syslog', { stdin => join '', map {
        "Nov 21 04:13:00 edge-1 nginx: $_\n" } split /\n/, $log },

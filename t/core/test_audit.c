@@ -225,6 +225,9 @@ events(void)
           "client_gone" },
         { MK_AUDIT_CLIENT_GONE, MK_INTERNAL_ERROR, "end", "unknown", "",
           "client_gone" },
+        { MK_AUDIT_SHUTDOWN, MK_OK, "end", "failure", "", "shutdown" },
+        { MK_AUDIT_SHUTDOWN, MK_INTERNAL_ERROR, "end", "failure", "",
+          "shutdown" },
         { MK_AUDIT_DECISION, MK_STATUS_COUNT, "denied", "failure",
           "internal_error", "" },
     };
@@ -257,17 +260,20 @@ checks(void)
     mk_audit_facts_t  facts;
 
     static const mk_audit_event_t  events[] = {
-        MK_AUDIT_DECISION, MK_AUDIT_ABORTED, MK_AUDIT_CLIENT_GONE
+        MK_AUDIT_DECISION, MK_AUDIT_ABORTED, MK_AUDIT_CLIENT_GONE,
+        MK_AUDIT_SHUTDOWN
     };
 
-    static const char *const  words[] = { "pass", "fail", "skipped" };
+    static const char *const  words[] = {
+        "pass", "fail", "skipped", "skipped"
+    };
 
     size_t  i;
 
     fill(&facts);
     wrong = 0;
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < 4; i++) {
         facts.event = events[i];
         facts.outcome = i == 0 ? MK_OK : MK_INTERNAL_ERROR;
 
