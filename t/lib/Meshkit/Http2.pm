@@ -10,16 +10,23 @@ package Meshkit::Http2;
 #   $h->reset($id);           # RST_STREAM, CANCEL
 #   $h->ping; $h->window($id, $n); $h->close
 #   $h->goaway                # error code of the server's GOAWAY, or undef
+#   $h->received              # bytes, those of a frame that is not whole too
 #
 # Header blocks are not decoded: head is 1 when one came.  window is the
-# initial one of each stream; the connection's is as large as can be.
+# initial one of each stream; the connection's is as large as can be.  frame
+# is the largest frame that is taken.  With rcvbuf, the socket's SO_RCVBUF,
+# what is not read waits at the server.  With tls => 1 it all goes through
+# openssl's s_client.
 
 use strict;
 use warnings;
 
 use IO::Select;
 use IO::Socket::INET;
+use Socket qw(AF_UNIX PF_UNSPEC SOCK_STREAM SOL_SOCKET SO_RCVBUF);
 use Time::HiRes qw(time);
+
+use Meshkit::Process qw(spawn end_process);
 
 use constant { DATA => 0, HEADERS => 1, RST => 3, SETTINGS => 4, PING => 6,
                GOAWAY => 7, WINDOW => 8 };
@@ -29,27 +36,67 @@ use constant CANCEL => 8;
 sub connect {
     my ($class, $port, %opt) = @_;
 
-    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                       PeerPort => $port, Timeout => 5)
-        or die "connect: $!";
-    my $self = bless { socket => $socket, next => 1, streams => {},
-                       pending => '' }, $class;
+    my $self = bless { next => 1, streams => {}, pending => '' }, $class;
+    my $socket = $self->{socket} = $opt{tls} ? $self->_tls($port)
+                                             : _tcp($port, $opt{rcvbuf});
 
     syswrite $socket, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    $self->_frame(SETTINGS, 0, 0, pack 'nN', 4, $opt{window} // 1 << 30);
+    $self->_frame(SETTINGS, 0, 0, pack 'nNnN', 4, $opt{window} // 1 << 30,
+                                           5, $opt{frame} // 1 << 14);
     $self->_frame(WINDOW, 0, 0, pack 'N', (1 << 30));
 
     return $self;
 }
 
 
+# A buffer's size counts only if it is set before the connection is made.
+sub _tcp {
+    my ($port, $rcvbuf) = @_;
+
+    my @options = $rcvbuf ? [ SOL_SOCKET, SO_RCVBUF, $rcvbuf ] : ();
+
+    return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port,
+                                 Timeout => 5, Sockopts => \@options)
+           || die "connect: $!";
+}
+
+
+sub _tls {
+    my ($self, $port) = @_;
+
+    socketpair my $ours, my $its, AF_UNIX, SOCK_STREAM, PF_UNSPEC
+        or die "socketpair: $!";
+
+    $self->{tls} = spawn('s_client', sub {
+        open STDIN, '<&', $its or die "stdin: $!";
+        open STDOUT, '>&', $its or die "stdout: $!";
+        open STDERR, '>', '/dev/null' or die "stderr: $!";
+        close $_ for $ours, $its;
+        exec qw(openssl s_client -quiet -nocommands -alpn h2 -connect),
+             "127.0.0.1:$port" or die "openssl: $!\n";
+    });
+
+    return $ours;
+}
+
+
 sub stream { return $_[0]{streams}{$_[1]} }
 sub goaway { return $_[0]{goaway} }
-sub close { close $_[0]{socket} }
+sub received { return $_[0]{received} // 0 }
+
+
+sub close {
+    my ($self) = @_;
+
+    close $self->{socket};
+    end_process($self->{tls}, TERM => 5) if $self->{tls};
+}
 
 
 sub _frame {
     my ($self, $type, $flags, $id, $payload) = @_;
+
+    local $SIG{PIPE} = 'IGNORE';
 
     syswrite $self->{socket}, substr(pack('N', length $payload), 1)
              . pack('CCN', $type, $flags, $id) . $payload;
@@ -109,6 +156,7 @@ sub receive {
 
         my $n = sysread $self->{socket}, $self->{pending}, 65536,
                         length $self->{pending};
+        $self->{received} += $n // 0;
         $self->_take while $self->_whole;
         if (!$n) {
             $self->{eof} = 1;
