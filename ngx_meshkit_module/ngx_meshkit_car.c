@@ -158,6 +158,10 @@ ngx_meshkit_car_fault(ngx_meshkit_fetch_t *f,
         return;
     }
 
+    /* it may have looked whole, and have been kept before it was read here */
+
+    ngx_meshkit_cache_forget(f->stream);
+
     gateway = &f->gateways[f->stream_gateway];
 
     ngx_meshkit_fault_blame(f, f->stream_gateway, f->stream, fault);
@@ -306,13 +310,6 @@ ngx_meshkit_car_ended(ngx_meshkit_fetch_t *f)
 
         ngx_meshkit_car_leave(f);
         return;
-    }
-
-    if (!s->cached) {
-
-        /* it looked whole, and may have been kept */
-
-        ngx_meshkit_cache_forget(s);
     }
 
     if (s->mistyped || ngx_meshkit_car_is_unspoken(s)) {

@@ -173,6 +173,10 @@ ngx_meshkit_local_watch(ngx_meshkit_subrequest_t *s)
 
     u = s->request->upstream;
 
+    if (u->pipe == NULL) {
+        return;
+    }
+
     s->input_filter_init = u->input_filter_init;
     s->input_ctx = u->pipe->input_ctx;
 

@@ -13,7 +13,7 @@ use Meshkit::Process qw(wait_for);
 my $e = Meshkit::Edge->new(gateways => 2, alone => 1, fresh => 80,
     nginx => { workers => 2 }, text => {
     http => <<'EOT',
-proxy_cache_path %%DIR%%/temp/inactive keys_zone=inactive:1m inactive=2s
+proxy_cache_path %%DIR%%/temp/inactive keys_zone=inactive:1m inactive=4s
     manager_sleep=100ms;
 proxy_cache_path %%DIR%%/temp/small keys_zone=small:1m max_size=700k
     manager_sleep=100ms;
@@ -68,6 +68,22 @@ for my $row ([ 'missing', block => 2 ], [ 'flip', block => 3 ]) {
     $e->heal;
 }
 
+# What a slow client takes late is in the cache before it is looked at.
+{
+    my $share = $e->share(size => 8_000_000);
+
+    $e->gateway->fault('flip', block => -1, format => 'car',
+                       root => $share->{cid});
+
+    my $r = $e->get($e->fresh("/one/auto/$share->{id}"), rcvbuf => 4096,
+                    rate => 12_000_000, timeout => 60);
+
+    is($e->outcome($r, $share), '200 ok', 'a wrong CAR, and a slow client');
+    is(scalar(grep { -s $_ > 7_000_000 } files('inactive')), 0,
+       'it does not stay in the cache');
+    $e->heal;
+}
+
 for my $form (qw(car raw)) {
     my $share = shift @shares;
 
@@ -97,7 +113,7 @@ for my $form (qw(car raw)) {
        "$form: damaged, and found by the workers of a reload");
 }
 
-# the manager deletes what was not asked for in two seconds
+# the manager deletes what was not asked for in four seconds
 ok(wait_for(20, sub { !files('inactive') }), 'nothing is left in the cache');
 
 # a cache that is as large as it may be, with an account that is right

@@ -36,7 +36,8 @@ sub edge {
         text => {
             http => "proxy_cache_path %%DIR%%/temp/cache $cache"
                     . " keys_zone=blocks:1m;\n$http",
-            server => 'location = /status { meshkit_status; }',
+            server => 'location = /status { meshkit_status; }'
+                      . 'location = /metrics { meshkit_status prometheus; }',
             gateway => <<'EOT', %{ $opt{text} // {} } });
 proxy_buffering on;
 proxy_cache blocks;
@@ -123,6 +124,12 @@ for my $row ([ 'a cache', 'use_temp_path=off', 'cache' ],
                 . $e->dir . '/temp/cache/*');
     $e->clear;
     whole($e, '/one/car/', "$name that cannot be read", 'storage', $storage);
+
+    my %shown = $e->get('/metrics')->body
+        =~ /^nginx_meshkit_local_failures_total\{cause="(\w+)"\} (\d+)$/mg;
+
+    is_deeply(\%shown, status($e)->{localFailures},
+              "$name: the same in Prometheus' format");
 }
 
 
