@@ -590,7 +590,6 @@ ngx_meshkit_open_resume(ngx_http_request_t *r)
     r->connection->write->timedout = 0;
 
     if (!open->decided && !r->connection->write->delayed) {
-        ngx_meshkit_subrequest_wake_delayed(open);
         ngx_meshkit_open_step(open);
     }
 

@@ -360,36 +360,6 @@ ngx_meshkit_subrequest_stop(ngx_meshkit_subrequest_t *s)
 
 
 /*
- * Modules that make a request wait (limit_req, Perl's sleep) set the timer of
- * the client's connection, and nginx then runs the request that has its
- * events: the main one.
- */
-void
-ngx_meshkit_subrequest_wake_delayed(ngx_meshkit_open_t *open)
-{
-    ngx_queue_t               *q;
-    ngx_http_request_t        *sr;
-    ngx_meshkit_subrequest_t  *s;
-
-    for (q = ngx_queue_head(&open->subrequests);
-         q != ngx_queue_sentinel(&open->subrequests);
-         q = ngx_queue_next(q))
-    {
-        s = ngx_queue_data(q, ngx_meshkit_subrequest_t, queue);
-        sr = s->request;
-
-        if (!s->finished && !s->written && sr->upstream == NULL && !sr->aio
-            && sr->write_event_handler != ngx_http_handler
-            && sr->write_event_handler != ngx_http_core_run_phases
-            && sr->write_event_handler != ngx_http_request_empty_handler)
-        {
-            ngx_meshkit_post_request(sr, &s->posted);
-        }
-    }
-}
-
-
-/*
  * Once is enough: what is posted again before it was run would follow itself,
  * in an nginx that does not look for that (before 1.30.4, and Debian's older
  * revisions), and the worker would run it for ever.

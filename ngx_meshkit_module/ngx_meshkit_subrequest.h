@@ -144,9 +144,6 @@ void ngx_meshkit_subrequest_cancel(ngx_meshkit_subrequest_t *s);
 /* Lets it read on after its stream handler had to leave bytes. */
 void ngx_meshkit_subrequest_wake(ngx_meshkit_subrequest_t *s);
 
-/* Lets those go on that waited for a timer which woke the main request. */
-void ngx_meshkit_subrequest_wake_delayed(ngx_meshkit_open_t *open);
-
 /* As ngx_http_post_request, but for an entry that may be posted already. */
 void ngx_meshkit_post_request(ngx_http_request_t *r,
     ngx_http_posted_request_t *pr);
@@ -154,7 +151,8 @@ void ngx_meshkit_post_request(ngx_http_request_t *r,
 /*
  * Frees it now, if it is finished and nginx is through with it, else in a
  * sweep; that is the first thing when the parent's write handler runs, where
- * no subrequest is in the call stack.
+ * no subrequest is in the call stack.  A sweep also lets those go on that
+ * waited for a timer of the client's connection.
  */
 void ngx_meshkit_subrequest_release(ngx_meshkit_subrequest_t *s);
 void ngx_meshkit_subrequest_sweep(ngx_meshkit_open_t *open);

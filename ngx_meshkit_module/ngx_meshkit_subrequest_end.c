@@ -208,6 +208,29 @@ ngx_meshkit_subrequest_release(ngx_meshkit_subrequest_t *s)
 }
 
 
+/*
+ * Modules that make a request wait (limit_req, Perl's sleep) set the timer of
+ * the client's connection, and nginx then runs the request that has its
+ * events: the main one.
+ */
+static void
+ngx_meshkit_subrequest_wake_delayed(ngx_meshkit_subrequest_t *s)
+{
+    ngx_http_request_t  *sr;
+
+    sr = s->request;
+
+    if (!s->finished && !s->written && sr->upstream == NULL && !sr->aio
+        && !sr->connection->write->delayed
+        && sr->write_event_handler != ngx_http_handler
+        && sr->write_event_handler != ngx_http_core_run_phases
+        && sr->write_event_handler != ngx_http_request_empty_handler)
+    {
+        ngx_meshkit_post_request(sr, &s->posted);
+    }
+}
+
+
 void
 ngx_meshkit_subrequest_sweep(ngx_meshkit_open_t *open)
 {
@@ -221,9 +244,15 @@ ngx_meshkit_subrequest_sweep(ngx_meshkit_open_t *open)
         next = ngx_queue_next(q);
         s = ngx_queue_data(q, ngx_meshkit_subrequest_t, queue);
 
-        if (!s->active && s->request != NULL) {
+        if (s->request == NULL) {
+            continue;
+        }
+
+        if (!s->active) {
             ngx_meshkit_subrequest_let_go(s);
         }
+
+        ngx_meshkit_subrequest_wake_delayed(s);
 
         if (s->released && s->finished && !ngx_meshkit_subrequest_is_held(s)) {
             ngx_meshkit_subrequest_destroy(s);
