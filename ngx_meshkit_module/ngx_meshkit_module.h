@@ -200,6 +200,7 @@ struct ngx_meshkit_open_s {
     unsigned                       decided:1;   /* outcome is final */
     unsigned                       two_tokens:1;
     unsigned                       policy_asked:1;
+    unsigned                       repeated:8;  /* steps that asked again */
     unsigned                       partial:1;   /* a range was asked for */
     unsigned                       begun:1;     /* the header went out */
     unsigned                       verified:1;  /* the spool is sound */
@@ -262,8 +263,15 @@ void ngx_meshkit_open_answered(ngx_meshkit_open_t *open, mk_status_t status,
     const char *why);
 
 /*
- * What others have to answer.  ask: NGX_OK (asked, or decided), NGX_DECLINED
- * (the capsule does not need it) or NGX_ERROR; read takes the answer.
+ * ngx_meshkit_retry.c: 1 where the step is to ask once more, as the answer
+ * is that the connection was closed before any byte of a response
+ */
+ngx_uint_t ngx_meshkit_retry_is_due(ngx_meshkit_open_t *open);
+
+/*
+ * What others have to answer.  ask, which may be called twice: NGX_OK (asked,
+ * or decided), NGX_DECLINED (the capsule does not need it) or NGX_ERROR; read
+ * takes the answer.
  */
 ngx_int_t ngx_meshkit_vault_ask(ngx_meshkit_open_t *open);
 void ngx_meshkit_vault_read(ngx_meshkit_open_t *open);

@@ -1,5 +1,5 @@
 /*
- * ngx_meshkit_policy: the policy service is asked once, and only a yes that
+ * ngx_meshkit_policy: the policy service decides, and only a yes that
  * nobody could mistake is one.
  */
 
@@ -60,8 +60,10 @@ ngx_meshkit_policy_ask(ngx_meshkit_open_t *open)
         return NGX_OK;
     }
 
-    open->policy_asked = 1;
-    open->policy_start = ngx_current_msec;
+    if (!open->policy_asked) {
+        open->policy_asked = 1;
+        open->policy_start = ngx_current_msec;
+    }
 
     ngx_str_null(&path);
     str.data = (u_char *) body;

@@ -17,6 +17,7 @@ package Meshkit::Service;
 #   $s->clear_routes;
 #   $s->mode('truncate', at => 10);          # applied to every reply
 #   $s->mode('status', code => 503, match => qr{^/v1}, times => 2, skip => 1);
+#   $s->mode('truncate', at => -1, kept => 1);  # from a connection's second
 #   $s->add_mode(...)                        # a further one beside it
 #   $s->mode('ok');
 #   $s->set(key => value); ->get(key)        # for a handler's own use
@@ -308,11 +309,12 @@ sub _accept_loop {
 sub _serve {
     my ($self, $socket) = @_;
 
-    while (1) {
+    for (my $nth = 1; ; $nth++) {
         my $request = Meshkit::Service::Request->receive($socket,
                                                          IDLE_TIMEOUT);
         last if !$request;
 
+        $request->{nth} = $nth;
         $self->_record($request);
         my $reply = $self->_reply($request);
         my $outcome = Meshkit::Service::Answer::write($socket, $request,
@@ -401,8 +403,9 @@ sub _reply {
 sub _mode_holds {
     my ($self, $mode, $request) = @_;
 
-    my ($times, $skip) = @{ $mode->{args} }{qw(times skip)};
+    my ($times, $skip, $kept) = @{ $mode->{args} }{qw(times skip kept)};
 
+    return 0 if $kept && $request->{nth} == 1;
     return 0 if !$self->mode_concerns($mode->{args}, $request);
     return 1 if !defined $times && !defined $skip;
 

@@ -20,8 +20,9 @@ package Meshkit::Service::Mode;
 #   delay_body seconds          after it
 #   stall     at (0), seconds, resume
 #   drip      bytes, every
-#   truncate  at, framing       the connection ends early; by length unless
-#                               framing says chunked or close
+#   truncate  at, framing       the connection ends early, -1: before the
+#                               header; by length unless framing says chunked
+#                               or close
 #   truncate_chunked at         the same without a last chunk
 #   cut       at                a clean end
 #   append    bytes             a longer body

@@ -2,7 +2,8 @@ package Meshkit::Service::Request;
 
 # A request as a backend read it, and as a test sees it in the record.
 #
-#   seq (1, 2, ... of this service), time, conn (which connection)
+#   seq (1, 2, ... of this service), time, conn (which connection), nth (of
+#   that connection: 1, 2, ...)
 #   method, uri (as sent), path (decoded, without the query), args (the
 #   query as sent), version, body
 #   header(name)      the first, in any case; headers(name): all
@@ -23,7 +24,7 @@ use Time::HiRes ();
 use constant MAX_HEAD => 1 << 20;
 
 
-for my $name (qw(seq time conn method uri path args version body)) {
+for my $name (qw(seq time conn nth method uri path args version body)) {
     no strict 'refs';
     *$name = sub { return $_[0]{$name} };
 }
