@@ -263,12 +263,6 @@ void ngx_meshkit_open_answered(ngx_meshkit_open_t *open, mk_status_t status,
     const char *why);
 
 /*
- * ngx_meshkit_retry.c: 1 where the step is to ask once more, as the answer
- * is that the connection was closed before any byte of a response
- */
-ngx_uint_t ngx_meshkit_retry_is_due(ngx_meshkit_open_t *open);
-
-/*
  * What others have to answer.  ask, which may be called twice: NGX_OK (asked,
  * or decided), NGX_DECLINED (the capsule does not need it) or NGX_ERROR; read
  * takes the answer.

@@ -568,11 +568,6 @@ ngx_meshkit_open_step(ngx_meshkit_open_t *open)
         }
     }
 
-    if (ngx_meshkit_retry_is_due(open)) {
-        ngx_meshkit_open_enter(open, open->step);
-        return;
-    }
-
     ngx_meshkit_open_steps[open->step].read(open);
 }
 

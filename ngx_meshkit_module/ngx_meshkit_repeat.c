@@ -111,11 +111,67 @@ ngx_meshkit_repeat_look(ngx_meshkit_open_t *open,
 }
 
 
+/*
+ * There was a connection, and not a byte came by it.  One that was refused,
+ * or not made in time, has no time of its connect; a response that did not
+ * come in time is s->late.
+ */
+static ngx_uint_t
+ngx_meshkit_repeat_was_closed(const ngx_meshkit_subrequest_t *s)
+{
+    const ngx_http_upstream_t        *u;
+    const ngx_http_upstream_state_t  *state;
+
+    u = s->request->upstream;
+
+    if (!s->finished || s->header || s->status != 0 || s->late || s->stopped
+        || s->redirected || s->unserved || u == NULL || u->state == NULL)
+    {
+        return 0;
+    }
+
+    state = u->state;
+
+    return state->status == NGX_HTTP_BAD_GATEWAY
+           && state->connect_time != (ngx_msec_t) -1
+           && state->bytes_received == 0;
+}
+
+
+/*
+ * A service may close a connection that nginx has kept just as the next
+ * request comes by it.  nginx sends a POST to no second connection then,
+ * unless proxy_next_upstream has "non_idempotent"; but all that a service is
+ * asked before the key may be asked twice.
+ */
+static ngx_uint_t
+ngx_meshkit_repeat_once(ngx_meshkit_open_t *open,
+    const ngx_meshkit_subrequest_t *s)
+{
+    unsigned  step;
+
+    step = 1u << open->step;
+
+    if ((open->repeated & step) || !ngx_meshkit_repeat_was_closed(s)) {
+        return 0;
+    }
+
+    open->repeated |= step;
+
+    ngx_log_error(NGX_LOG_INFO, open->request->connection->log, 0,
+                  "meshkit: \"%V\" is asked once more: the connection was "
+                  "closed", &s->uri);
+
+    return 1;
+}
+
+
 ngx_uint_t
 ngx_meshkit_repeat_service(ngx_meshkit_open_t *open)
 {
     if (open->asked != NULL
-        && ngx_meshkit_repeat_look(open, open->asked) == NGX_OK)
+        && (ngx_meshkit_repeat_look(open, open->asked) == NGX_OK
+            || ngx_meshkit_repeat_once(open, open->asked)))
     {
         ngx_meshkit_subrequest_release(open->asked);
         open->asked = NULL;

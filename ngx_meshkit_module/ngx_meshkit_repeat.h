@@ -1,5 +1,6 @@
 /*
- * ngx_meshkit_repeat: a service is asked again where this server failed.
+ * ngx_meshkit_repeat: a service is asked again where this server failed, or
+ * the connection was closed before any byte of a response.
  *
  * What cannot be kept is asked for past nginx's cache, for the rest of the
  * open.  Where there is no connection left, nobody can be asked: a moment
