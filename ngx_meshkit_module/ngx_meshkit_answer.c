@@ -5,40 +5,18 @@
  * origin, and problem documents (RFC 9457).
  */
 
-#include "ngx_meshkit_module.h"
+#include "ngx_meshkit_guard.h"
 
 
-/* RFC 9110, 15.5.2: a 401 names how to do better */
-#define NGX_MESHKIT_CHALLENGE    "MeshKit-Capability"
+/* RFC 6750, 3: a parameter is needed, and no error where no token came */
+#define NGX_MESHKIT_CHALLENGE    "Bearer realm=\"meshkit\""
 
 #define NGX_MESHKIT_PROBLEM_MAX  1024
 
 
-static ngx_table_elt_t *
-ngx_meshkit_answer_add(ngx_http_request_t *r, const char *name,
-    const char *value, size_t len)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->value.data = (u_char *) value;
-    h->value.len = len;
-
-    return h;
-}
-
-
+/* Headers that keep a shared file from acting on anything else here. */
 static ngx_int_t
-ngx_meshkit_answer_safe(ngx_http_request_t *r, const char *csp)
+ngx_meshkit_answer_safe(ngx_meshkit_open_t *open, const char *csp)
 {
     static const char  *headers[][2] = {
         { "Cache-Control", "private, no-store" },
@@ -50,16 +28,16 @@ ngx_meshkit_answer_safe(ngx_http_request_t *r, const char *csp)
     ngx_uint_t  i;
 
     for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
-        if (ngx_meshkit_answer_add(r, headers[i][0], headers[i][1],
-                                   ngx_strlen(headers[i][1]))
+        if (ngx_meshkit_guard_add(open, headers[i][0], headers[i][1],
+                                  ngx_strlen(headers[i][1]))
             == NULL)
         {
             return NGX_ERROR;
         }
     }
 
-    return ngx_meshkit_answer_add(r, "Content-Security-Policy", csp,
-                                  ngx_strlen(csp)) == NULL
+    return ngx_meshkit_guard_add(open, "Content-Security-Policy", csp,
+                                 ngx_strlen(csp)) == NULL
            ? NGX_ERROR : NGX_OK;
 }
 
@@ -122,19 +100,20 @@ ngx_meshkit_answer_file_name(u_char *p, mk_bytes_t name)
 
 
 static ngx_int_t
-ngx_meshkit_answer_disposition(ngx_http_request_t *r, mk_action_t action,
-    mk_bytes_t name)
+ngx_meshkit_answer_disposition(ngx_meshkit_open_t *open)
 {
     size_t       size;
     u_char      *p, *value;
+    mk_bytes_t   name;
     const char  *kind;
 
-    kind = action == MK_ACTION_DOWNLOAD ? "attachment" : "inline";
+    name = open->capsule->name;
+    kind = open->action == MK_ACTION_DOWNLOAD ? "attachment" : "inline";
 
     size = sizeof("attachment; filename=\"\"; filename*=UTF-8''")
            + name.len * 4;
 
-    value = ngx_pnalloc(r->pool, size);
+    value = ngx_pnalloc(open->request->pool, size);
     if (value == NULL) {
         return NGX_ERROR;
     }
@@ -145,23 +124,34 @@ ngx_meshkit_answer_disposition(ngx_http_request_t *r, mk_action_t action,
         p = ngx_meshkit_answer_file_name(p, name);
     }
 
-    return ngx_meshkit_answer_add(r, "Content-Disposition", (char *) value,
-                                  p - value) == NULL
+    return ngx_meshkit_guard_add(open, "Content-Disposition", (char *) value,
+                                 p - value) == NULL
            ? NGX_ERROR : NGX_OK;
 }
 
 
-/* No filter may change a length that the client can tell an abort by. */
-static void
+/*
+ * No filter may change a length that the client can tell an abort by.  Those
+ * that compress, or change the charset, leave alone what has a coding: here is
+ * one in name, in no list, so that no client is told of it.
+ */
+static ngx_int_t
 ngx_meshkit_answer_keep_length(ngx_http_request_t *r, off_t length)
 {
+    ngx_table_elt_t  *h;
+
+    h = ngx_pcalloc(r->pool, sizeof(ngx_table_elt_t));
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "Content-Encoding");
+    ngx_str_set(&h->value, "identity");
+
+    r->headers_out.content_encoding = h;
+
     r->headers_out.content_length_n = length;
     r->disable_not_modified = 1;
-
-#if (NGX_HTTP_GZIP)
-    r->gzip_tested = 1;
-    r->gzip_ok = 0;
-#endif
 
     /* ranges are served here, of plaintext; not by nginx's own filter */
 
@@ -170,6 +160,8 @@ ngx_meshkit_answer_keep_length(ngx_http_request_t *r, off_t length)
     ngx_http_clear_accept_ranges(r);
     ngx_http_clear_last_modified(r);
     ngx_http_clear_etag(r);
+
+    return NGX_OK;
 }
 
 
@@ -183,8 +175,7 @@ ngx_meshkit_answer_etag(ngx_meshkit_open_t *open)
         return NGX_ERROR;
     }
 
-    h = ngx_meshkit_answer_add(open->request, "ETag", (char *) etag.data,
-                               etag.len);
+    h = ngx_meshkit_guard_add(open, "ETag", (char *) etag.data, etag.len);
     if (h == NULL) {
         return NGX_ERROR;
     }
@@ -215,27 +206,33 @@ ngx_meshkit_answer_content_range(ngx_meshkit_open_t *open)
                         open->first + open->len - 1, open->capsule->size);
     }
 
-    return ngx_meshkit_answer_add(open->request, "Content-Range",
-                                  (char *) value, p - value)
+    return ngx_meshkit_guard_add(open, "Content-Range", (char *) value,
+                                 p - value)
            == NULL ? NGX_ERROR : NGX_OK;
 }
 
 
-/* RFC 9110, 15.4.5: a 304 has the validators and no content */
+/*
+ * RFC 9110, 13.1: what the client has is the file (304), or is not what it is
+ * to be (412).  The validator, and no content.
+ */
 static ngx_int_t
-ngx_meshkit_answer_unchanged(ngx_meshkit_open_t *open)
+ngx_meshkit_answer_condition(ngx_meshkit_open_t *open)
 {
+    off_t                length;
     ngx_http_request_t  *r;
 
     r = open->request;
+    length = open->condition == NGX_HTTP_NOT_MODIFIED ? -1 : 0;
 
-    r->headers_out.status = NGX_HTTP_NOT_MODIFIED;
+    r->headers_out.status = open->condition;
     r->header_only = 1;
-    r->disable_not_modified = 1;
 
+    ngx_str_null(&r->headers_out.content_type);
     ngx_http_clear_content_length(r);
 
-    if (ngx_meshkit_answer_safe(r, NGX_MESHKIT_CSP) != NGX_OK
+    if (ngx_meshkit_answer_keep_length(r, length) != NGX_OK
+        || ngx_meshkit_answer_safe(open, NGX_MESHKIT_CSP) != NGX_OK
         || ngx_meshkit_answer_etag(open) != NGX_OK)
     {
         return NGX_ERROR;
@@ -280,6 +277,7 @@ ngx_meshkit_answer_file(ngx_meshkit_open_t *open)
 
     r = open->request;
     type = open->capsule->type;
+    open->response->file = 1;
 
     if (type.len == 0) {
         type = ngx_meshkit_bytes_of((u_char *) "application/octet-stream",
@@ -289,20 +287,18 @@ ngx_meshkit_answer_file(ngx_meshkit_open_t *open)
     r->headers_out.status = open->partial ? NGX_HTTP_PARTIAL_CONTENT
                                           : NGX_HTTP_OK;
 
-    ngx_meshkit_answer_keep_length(r, (off_t) open->len);
-
     csp = ngx_meshkit_csp_file(r, type);
 
     if (csp == NULL
+        || ngx_meshkit_answer_keep_length(r, (off_t) open->len) != NGX_OK
         || ngx_meshkit_answer_type(r, type) != NGX_OK
-        || ngx_meshkit_answer_safe(r, csp) != NGX_OK
-        || ngx_meshkit_answer_disposition(r, open->action,
-                                          open->capsule->name)
-           != NGX_OK
+        || ngx_meshkit_answer_safe(open, csp) != NGX_OK
+        || ngx_meshkit_answer_disposition(open) != NGX_OK
         || ngx_meshkit_answer_etag(open) != NGX_OK
-        || ngx_meshkit_answer_add(r, "Accept-Ranges", "bytes",
-                                  sizeof("bytes") - 1)
-           == NULL)
+        || (ngx_meshkit_condition_has_ranges(r)
+            && ngx_meshkit_guard_add(open, "Accept-Ranges", "bytes",
+                                     sizeof("bytes") - 1)
+               == NULL))
     {
         return NGX_ERROR;
     }
@@ -311,14 +307,18 @@ ngx_meshkit_answer_file(ngx_meshkit_open_t *open)
 }
 
 
-/* Sends the header of an open: 200 or 206 with its own length, or 304. */
+/* Sends the header of an open: 200 or 206 with its own length, 304 or 412. */
 ngx_int_t
 ngx_meshkit_answer_header(ngx_meshkit_open_t *open)
 {
     ngx_int_t  rc;
 
-    rc = open->unchanged ? ngx_meshkit_answer_unchanged(open)
-                         : ngx_meshkit_answer_file(open);
+    if (ngx_meshkit_guard_create(open) == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = open->condition != 0 ? ngx_meshkit_answer_condition(open)
+                              : ngx_meshkit_answer_file(open);
 
     if (rc != NGX_OK) {
         return NGX_ERROR;
@@ -330,22 +330,9 @@ ngx_meshkit_answer_header(ngx_meshkit_open_t *open)
 
     open->begun = 1;
 
-    rc = ngx_http_send_header(open->request);
+    rc = ngx_meshkit_guard_send_header(open);
 
-    if (rc == NGX_ERROR || rc > NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (!open->unchanged
-        && open->request->headers_out.content_length_n != (off_t) open->len)
-    {
-        ngx_log_error(NGX_LOG_ERR, open->request->connection->log, 0,
-                      "meshkit: another filter changes the length of what is "
-                      "opened, switch it off in this location");
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return rc == NGX_ERROR || rc > NGX_OK ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -417,6 +404,52 @@ ngx_meshkit_answer_has_error_page(ngx_http_request_t *r, ngx_uint_t status)
 
 
 /*
+ * RFC 9110, 11.6.1: a 401 says how to do better, also where an error_page
+ * takes the document's place.
+ */
+static ngx_int_t
+ngx_meshkit_answer_challenge(ngx_meshkit_open_t *open)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_meshkit_guard_add(open, "WWW-Authenticate",
+                              NGX_MESHKIT_CHALLENGE,
+                              sizeof(NGX_MESHKIT_CHALLENGE) - 1);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    open->request->headers_out.www_authenticate = h;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_meshkit_answer_problem_header(ngx_meshkit_open_t *open, off_t length)
+{
+    ngx_http_request_t  *r;
+
+    r = open->request;
+
+    if (ngx_meshkit_answer_safe(open, NGX_MESHKIT_CSP) != NGX_OK
+        || ngx_meshkit_answer_keep_length(r, length) != NGX_OK
+        || (open->outcome == MK_RANGE_NOT_SATISFIABLE
+            && ngx_meshkit_answer_content_range(open) != NGX_OK))
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->headers_out.status = mk_status_http(open->outcome);
+    ngx_str_set(&r->headers_out.content_type, "application/problem+json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    return ngx_meshkit_guard_send_header(open);
+}
+
+
+/*
  * Answers with a refusal; returns what the request is to be finalized with.
  * An operator's error_page for the status takes the document's place.
  */
@@ -433,34 +466,24 @@ ngx_meshkit_answer_problem(ngx_meshkit_open_t *open)
     r = open->request;
     status = mk_status_http(open->outcome);
 
+    if (ngx_meshkit_guard_create(open) == NULL
+        || (status == NGX_HTTP_UNAUTHORIZED
+            && ngx_meshkit_answer_challenge(open) != NGX_OK))
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (ngx_meshkit_answer_has_error_page(r, status)) {
         return status;
     }
 
     b = ngx_calloc_buf(r->pool);
 
-    if (b == NULL
-        || ngx_meshkit_answer_problem_body(open, &body) != NGX_OK
-        || ngx_meshkit_answer_safe(r, NGX_MESHKIT_CSP) != NGX_OK
-        || (open->outcome == MK_RANGE_NOT_SATISFIABLE
-            && ngx_meshkit_answer_content_range(open) != NGX_OK)
-        || (status == NGX_HTTP_UNAUTHORIZED
-            && ngx_meshkit_answer_add(r, "WWW-Authenticate",
-                                      NGX_MESHKIT_CHALLENGE,
-                                      sizeof(NGX_MESHKIT_CHALLENGE) - 1)
-               == NULL))
-    {
+    if (b == NULL || ngx_meshkit_answer_problem_body(open, &body) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    r->headers_out.status = status;
-    ngx_str_set(&r->headers_out.content_type, "application/problem+json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
-
-    ngx_meshkit_answer_keep_length(r, body.len);
-
-    rc = ngx_http_send_header(r);
+    rc = ngx_meshkit_answer_problem_header(open, body.len);
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
         return rc;

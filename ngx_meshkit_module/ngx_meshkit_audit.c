@@ -385,8 +385,8 @@ ngx_meshkit_audit_http(const ngx_meshkit_open_t *open,
         return mk_status_http(facts->outcome);
     }
 
-    if (open->unchanged) {
-        return NGX_HTTP_NOT_MODIFIED;
+    if (open->condition != 0) {
+        return (int) open->condition;
     }
 
     return open->partial ? NGX_HTTP_PARTIAL_CONTENT : NGX_HTTP_OK;
@@ -522,7 +522,7 @@ ngx_meshkit_audit_close(ngx_meshkit_open_t *open)
     }
 
     if (!open->audited
-        || (open->allowed && !open->unchanged
+        || (open->allowed && open->condition == 0
             && open->request->method != NGX_HTTP_HEAD))
     {
         open->audited = 1;

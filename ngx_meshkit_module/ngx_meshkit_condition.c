@@ -42,63 +42,209 @@ ngx_meshkit_condition_etag(ngx_meshkit_open_t *open, ngx_str_t *etag)
 }
 
 
-/* RFC 9110, 13.1.2: "*" or a list; weak comparison */
-static ngx_uint_t
-ngx_meshkit_condition_has(const ngx_str_t *list, const ngx_str_t *etag)
+/* max_ranges 0 switches ranges off, as everywhere in nginx. */
+ngx_uint_t
+ngx_meshkit_condition_has_ranges(ngx_http_request_t *r)
 {
-    u_char  *p, *end;
+    ngx_http_core_loc_conf_t  *clcf;
 
-    p = list->data;
-    end = p + list->len;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    if (list->len == 1 && *p == '*') {
-        return 1;
+    return clcf->max_ranges != 0;
+}
+
+
+/* Behind the quote that ends what begins at p; NULL if there is none. */
+static u_char *
+ngx_meshkit_condition_quoted(u_char *p, u_char *end)
+{
+    p = ngx_strlchr(p + 1, end, '"');
+
+    return p == NULL ? NULL : p + 1;
+}
+
+
+/*
+ * The next member of a list of entity tags (RFC 9110, 5.6.1 and 8.8.3), and
+ * p behind it.  One that is no tag is empty.  NGX_DONE at the end.
+ */
+static ngx_int_t
+ngx_meshkit_condition_next(u_char **p, u_char *end, ngx_str_t *tag)
+{
+    u_char  *pos, *start;
+
+    pos = *p;
+
+    while (pos < end && (*pos == ',' || *pos == ' ' || *pos == '\t')) {
+        pos++;
     }
 
-    while (p < end) {
+    if (pos == end) {
+        return NGX_DONE;
+    }
 
-        if (end - p > 2 && p[0] == 'W' && p[1] == '/') {
-            p += 2;
+    start = pos;
+
+    if (end - pos > 2 && pos[0] == 'W' && pos[1] == '/' && pos[2] == '"') {
+        pos += 2;
+    }
+
+    ngx_str_null(tag);
+
+    if (*pos == '"') {
+
+        pos = ngx_meshkit_condition_quoted(pos, end);
+        if (pos == NULL) {
+            return NGX_DONE;
         }
 
-        if ((size_t) (end - p) >= etag->len
-            && ngx_memcmp(p, etag->data, etag->len) == 0)
-        {
+        tag->data = start;
+        tag->len = pos - start;
+    }
+
+    /* what stands between a tag and the comma makes it none */
+
+    for ( /* void */ ; pos < end && *pos != ','; pos++) {
+
+        if (*pos == ' ' || *pos == '\t') {
+            continue;
+        }
+
+        ngx_str_null(tag);
+
+        if (*pos == '"') {
+
+            pos = ngx_meshkit_condition_quoted(pos, end);
+            if (pos == NULL) {
+                return NGX_DONE;
+            }
+
+            pos--;
+        }
+    }
+
+    *p = pos;
+
+    return NGX_OK;
+}
+
+
+/*
+ * RFC 9110, 8.8.3.2: our tag is strong, so a weak one is like it in the weak
+ * comparison only.
+ */
+static ngx_uint_t
+ngx_meshkit_condition_is(const ngx_str_t *tag, const ngx_str_t *etag,
+    ngx_uint_t weak)
+{
+    size_t  skip;
+
+    skip = weak && tag->len > 2 && tag->data[0] == 'W' ? 2 : 0;
+
+    return tag->len == etag->len + skip
+           && ngx_memcmp(tag->data + skip, etag->data, etag->len) == 0;
+}
+
+
+/*
+ * If-Match (strong comparison) or If-None-Match (weak): "*" or a list, of
+ * which several header fields are parts.
+ */
+static ngx_uint_t
+ngx_meshkit_condition_has(const ngx_table_elt_t *header, const ngx_str_t *etag,
+    ngx_uint_t weak)
+{
+    u_char     *p, *end;
+    ngx_str_t   tag;
+
+    while (header != NULL) {
+
+        p = header->value.data;
+        end = p + header->value.len;
+
+        if (header->value.len == 1 && *p == '*') {
             return 1;
         }
 
-        while (p < end && *p != ',') {
-            p++;
+        while (ngx_meshkit_condition_next(&p, end, &tag) == NGX_OK) {
+            if (ngx_meshkit_condition_is(&tag, etag, weak)) {
+                return 1;
+            }
         }
 
-        while (p < end && (*p == ',' || *p == ' ' || *p == '\t')) {
-            p++;
-        }
+#if (nginx_version >= 1023000)
+        header = header->next;
+#else
+        header = NULL;
+#endif
     }
 
     return 0;
 }
 
 
-/* The value of a request header; NULL if it is not there or stands twice. */
-static const ngx_str_t *
-ngx_meshkit_condition_header(ngx_table_elt_t *header)
+/*
+ * RFC 9110, 13.2.2, without the steps for a date: a file has none here, and
+ * If-Unmodified-Since and If-Modified-Since say nothing about it then.
+ */
+static ngx_uint_t
+ngx_meshkit_condition_status(ngx_http_request_t *r, const ngx_str_t *etag)
 {
+    if (r->headers_in.if_match != NULL
+        && !ngx_meshkit_condition_has(r->headers_in.if_match, etag, 0))
+    {
+        return NGX_HTTP_PRECONDITION_FAILED;
+    }
+
+    if (r->headers_in.if_none_match != NULL
+        && ngx_meshkit_condition_has(r->headers_in.if_none_match, etag, 1))
+    {
+        return NGX_HTTP_NOT_MODIFIED;
+    }
+
+    return 0;
+}
+
+
+/*
+ * The value of Range, if a part is to be sent; NULL if it is not there, stands
+ * twice, or is for another file than this (RFC 9110, 13.1.5 and 14.2).
+ */
+static const ngx_str_t *
+ngx_meshkit_condition_range(ngx_http_request_t *r, const ngx_str_t *etag)
+{
+    ngx_table_elt_t  *range, *if_range;
+
+    range = r->headers_in.range;
+    if_range = r->headers_in.if_range;
+
+    if (range == NULL || r->method != NGX_HTTP_GET
+        || !ngx_meshkit_condition_has_ranges(r))
+    {
+        return NULL;
+    }
+
 #if (nginx_version >= 1023000)
 
-    if (header != NULL && header->next != NULL) {
+    if (range->next != NULL) {
         return NULL;
     }
 
 #endif
 
-    return header == NULL ? NULL : &header->value;
+    if (if_range != NULL
+        && !ngx_meshkit_condition_is(&if_range->value, etag, 0))
+    {
+        return NULL;
+    }
+
+    return &range->value;
 }
 
 
 /*
- * Sets what part is sent.  MK_OK, MK_RANGE_NOT_SATISFIABLE, or
- * MK_INTERNAL_ERROR.
+ * Sets what part is sent, or what in its place.  MK_OK,
+ * MK_RANGE_NOT_SATISFIABLE, or MK_INTERNAL_ERROR.
  */
 mk_status_t
 ngx_meshkit_condition_read(ngx_meshkit_open_t *open)
@@ -106,7 +252,7 @@ ngx_meshkit_condition_read(ngx_meshkit_open_t *open)
     int                   partial;
     ngx_str_t             etag;
     mk_status_t           status;
-    const ngx_str_t      *value;
+    const ngx_str_t      *range;
     ngx_http_request_t   *r;
 
     r = open->request;
@@ -116,7 +262,7 @@ ngx_meshkit_condition_read(ngx_meshkit_open_t *open)
 
     if (r->err_status != 0) {
 
-        /* an error_page's status goes out in the place of 206 and 304 */
+        /* an error_page's status goes out in the place of 206, 304 and 412 */
 
         return MK_OK;
     }
@@ -125,39 +271,19 @@ ngx_meshkit_condition_read(ngx_meshkit_open_t *open)
         return MK_INTERNAL_ERROR;
     }
 
-    value = ngx_meshkit_condition_header(r->headers_in.if_none_match);
+    open->condition = ngx_meshkit_condition_status(r, &etag);
 
-    if (value != NULL && ngx_meshkit_condition_has(value, &etag)) {
-        open->unchanged = 1;
+    if (open->condition != 0) {
         return MK_OK;
     }
 
-    value = ngx_meshkit_condition_header(r->headers_in.range);
+    range = ngx_meshkit_condition_range(r, &etag);
 
-    if (value == NULL || r->method != NGX_HTTP_GET) {
+    if (range == NULL) {
         return MK_OK;
     }
 
-    if (r->headers_in.if_match != NULL
-        && !ngx_meshkit_condition_has(&r->headers_in.if_match->value, &etag))
-    {
-        /* it goes on with another file: it gets the whole of this one */
-
-        return MK_OK;
-    }
-
-    if (r->headers_in.if_range != NULL
-        && (r->headers_in.if_range->value.len != etag.len
-            || ngx_memcmp(r->headers_in.if_range->value.data, etag.data,
-                          etag.len)
-               != 0))
-    {
-        /* so does this one */
-
-        return MK_OK;
-    }
-
-    status = mk_range_read(ngx_meshkit_bytes(value), open->capsule->size,
+    status = mk_range_read(ngx_meshkit_bytes(range), open->capsule->size,
                            &partial, &open->first, &open->len);
 
     open->partial = partial != 0;

@@ -127,6 +127,7 @@ typedef struct ngx_meshkit_subrequest_s  ngx_meshkit_subrequest_t;
 typedef struct ngx_meshkit_upstream_s    ngx_meshkit_upstream_t;
 typedef struct ngx_meshkit_fetch_s       ngx_meshkit_fetch_t;
 typedef struct ngx_meshkit_spool_s       ngx_meshkit_spool_t;
+typedef struct ngx_meshkit_response_s    ngx_meshkit_response_t;
 
 
 /* What an open waits for, in the order in which it is asked. */
@@ -177,10 +178,12 @@ struct ngx_meshkit_open_s {
     mk_checks_found_t              found;
     uint64_t                       first;       /* the part that is sent */
     uint64_t                       len;
+    ngx_uint_t                     condition;   /* 304 or 412 is sent; or 0 */
     mk_opener_t                   *opener;
     ngx_meshkit_fetch_t           *fetch;
     ngx_meshkit_spool_t           *spool;       /* meshkit_release whole */
     uint64_t                       wanted;      /* plaintext that is fetched */
+    ngx_meshkit_response_t        *response;    /* what the client is sent */
 
     ngx_chain_t                   *free;        /* plaintext buffers */
     ngx_chain_t                   *busy;
@@ -206,7 +209,6 @@ struct ngx_meshkit_open_s {
     unsigned                       verified:1;  /* the spool is sound */
     unsigned                       yielded:1;   /* other requests go first */
     unsigned                       pausing:1;   /* client: ends by itself */
-    unsigned                       unchanged:1; /* the client has it: 304 */
     unsigned                       client_gone:1;
     unsigned                       over:1;      /* nginx ended the request */
     unsigned                       shutdown:1;  /* ... since the worker ends */
@@ -300,12 +302,13 @@ void ngx_meshkit_spool_fill(ngx_meshkit_open_t *open, u_char *scratch);
 ngx_int_t ngx_meshkit_spool_read(ngx_meshkit_open_t *open);
 
 /*
- * ngx_meshkit_condition.c: which part the client wants, and whether it has it
- * already (RFC 9110, 13 and 14); the entity tag
+ * ngx_meshkit_condition.c: which part the client wants, and whether it wants
+ * any (RFC 9110, 13 and 14); the entity tag; whether there are parts at all
  */
 mk_status_t ngx_meshkit_condition_read(ngx_meshkit_open_t *open);
 ngx_int_t ngx_meshkit_condition_etag(ngx_meshkit_open_t *open,
     ngx_str_t *etag);
+ngx_uint_t ngx_meshkit_condition_has_ranges(ngx_http_request_t *r);
 
 /*
  * ngx_meshkit_csp.c: the Content-Security-Policy of what loads nothing; that

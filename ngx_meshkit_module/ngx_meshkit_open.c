@@ -451,7 +451,7 @@ ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
 
     open->check = MK_CHECK_RANGE;
 
-    if (open->request->method == NGX_HTTP_HEAD || open->unchanged) {
+    if (open->request->method == NGX_HTTP_HEAD || open->condition != 0) {
         ngx_meshkit_open_decide(open, MK_OK, NULL);
         return NGX_OK;
     }

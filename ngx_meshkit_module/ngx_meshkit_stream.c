@@ -6,6 +6,7 @@
  */
 
 #include "ngx_meshkit_fetch.h"
+#include "ngx_meshkit_guard.h"
 
 
 static ngx_buf_tag_t
@@ -68,6 +69,12 @@ ngx_meshkit_stream_send(ngx_meshkit_open_t *open, ngx_chain_t *out)
     r = open->request;
     c = r->connection;
 
+    if (out != NULL && ngx_meshkit_guard_expect(open, out->buf) != NGX_OK) {
+        ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR,
+                                NGX_MESHKIT_CHANGED);
+        return;
+    }
+
     /*
      * A cached CAR's subrequest has the connection's events, but by HTTP/2
      * nginx takes memory of that request for what is on its way: frames would
@@ -84,10 +91,13 @@ ngx_meshkit_stream_send(ngx_meshkit_open_t *open, ngx_chain_t *out)
     ngx_chain_update_chains(r->pool, &open->free, &open->busy, &out,
                             ngx_meshkit_stream_tag());
 
-    if (rc == NGX_ERROR) {
-        c->error = 1;
+    if (rc == NGX_ERROR && c->error) {
         open->client_gone = 1;
         ngx_meshkit_open_decide(open, MK_OK, NULL);
+
+    } else if (rc == NGX_ERROR) {
+        ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR,
+                                ngx_meshkit_guard_reason(open));
     }
 }
 
@@ -136,7 +146,7 @@ ngx_meshkit_stream_piece(ngx_meshkit_open_t *open, ngx_chain_t *cl)
     {
         open->client_gone = open->request->connection->error;
         ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR,
-                                "the header cannot be sent");
+                                ngx_meshkit_guard_reason(open));
         return 0;
     }
 

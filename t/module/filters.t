@@ -22,6 +22,10 @@ my %filters = (
     'charset' => 'charset koi8-r; source_charset utf-8; override_charset on;',
     'charset, any type' => 'charset koi8-r; source_charset utf-8; '
                            . 'charset_types *;',
+    'charset in place' => 'charset windows-1251; source_charset koi8-r; '
+                          . 'charset_types *; override_charset on;',
+    'the same charset' => 'charset koi8-r; source_charset koi8-r; '
+                          . 'charset_types *; override_charset on;',
     'slice and the like' => 'if_modified_since before; max_ranges 0;',
     'chunked' => 'chunked_transfer_encoding on; etag on;',
     'postpone_output' => 'postpone_output 100000; output_buffers 1 512;',
@@ -58,7 +62,8 @@ location /secret/ {
     alias %%DIR%%/secret/;
 }
 EOL
-    http => 'charset_map koi8-r utf-8 { C1 D0B0; }',
+    http => 'charset_map koi8-r utf-8 { C1 D0B0; } '
+            . 'charset_map koi8-r windows-1251 { 73 74; }',
 });
 
 my $html = <<"EOT";
@@ -75,10 +80,14 @@ $e->nginx->write('secret/file', $secret);
 $e->nginx->secret($secret);
 
 my $file = $e->dir . '/html/shared.html';
-my @shares = map { $e->share(file => $file, name => "a.$_->[0]",
-                             type => $_->[1]) }
-             [ html => 'text/html' ], [ htm => 'text/html; charset=utf-8' ],
-             [ txt => 'text/plain' ], [ xml => 'application/xml' ];
+my %types;
+my @shares = map {
+    my $share = $e->share(file => $file, name => "a.$_->[0]",
+                          type => $_->[1]);
+    $types{$share->{id}} = $_->[1];
+    $share;
+} [ html => 'text/html' ], [ htm => 'text/html; charset=utf-8' ],
+  [ txt => 'text/plain' ], [ xml => 'application/xml' ];
 
 my $fifth = ($e->gateway->entries($shares[0]{cid}))[5];
 
@@ -89,7 +98,7 @@ for my $n (0 .. $#names) {
         my $what = "$names[$n], $share->{id}";
 
         # the operator asked for it, for each type: nothing comes out
-        if ($names[$n] =~ /^(?:ssi|sub|addition|charset).*any type/) {
+        if ($names[$n] =~ /^(?:ssi|sub|addition).*any type/) {
             my $r = $e->get("/$n/$share->{id}");
 
             ok(!$r->complete, "$what: does not look whole");
@@ -106,6 +115,9 @@ for my $n (0 .. $#names) {
         is($r->header('Content-Length'), 2000 * length $html,
            "$what: its length");
         is($r->header('Content-Encoding'), undef, "$what: its coding");
+        is(join(', ', $r->headers('Content-Type')),
+           $types{$share->{id}},
+           "$what: its type");
         is(index($r->raw, $secret), -1,
            "$what: nothing that it asks this server for");
         is(index($r->body, 'client-secret-0123'), -1,
