@@ -282,6 +282,9 @@ ngx_int_t ngx_meshkit_capability_take(ngx_meshkit_open_t *open);
 /* once more, in front of the key; MK_OK where there is none */
 mk_status_t ngx_meshkit_capability_check_again(ngx_meshkit_open_t *open);
 
+/* ngx_meshkit_end.c: the open is decided; ends the request, once */
+void ngx_meshkit_end_open(ngx_meshkit_open_t *open);
+
 /*
  * ngx_meshkit_stream.c: authentic plaintext, as the client takes it; watch
  * waits for the client, client_event is the end of that wait

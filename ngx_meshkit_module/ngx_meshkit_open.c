@@ -96,115 +96,6 @@ ngx_meshkit_open_decide(ngx_meshkit_open_t *open, mk_status_t outcome,
 }
 
 
-static void
-ngx_meshkit_open_log(ngx_meshkit_open_t *open)
-{
-    ngx_str_t            id;
-    ngx_uint_t           level;
-    ngx_http_request_t  *r;
-    u_char               status[NGX_MESHKIT_FAULT_STATUS];
-
-    r = open->request;
-
-    /* a malformed id could forge a line of its own */
-
-    ngx_str_set(&id, "?");
-
-    if (mk_name_is_id(ngx_meshkit_bytes(&open->id))) {
-        id = open->id;
-    }
-
-    level = mk_status_http(open->outcome) >= 500 ? NGX_LOG_ERR : NGX_LOG_INFO;
-
-    ngx_log_error(level, r->connection->log, 0,
-                  "meshkit: capsule \"%V\" %s: %s%s%s%s", &id,
-                  open->begun ? "aborted" : "refused",
-                  mk_status_name(open->outcome),
-                  open->why == NULL ? "" : ", ",
-                  open->why == NULL ? "" : open->why,
-                  ngx_meshkit_fault_status(status, open->answer));
-}
-
-
-static void
-ngx_meshkit_open_end(ngx_meshkit_open_t *open)
-{
-    ngx_int_t            rc;
-    ngx_event_t         *wev;
-    ngx_http_request_t  *r;
-
-    r = open->request;
-
-    if (open->step == NGX_MESHKIT_END) {
-        return;
-    }
-
-    open->step = NGX_MESHKIT_END;
-
-    if (open->deadline.timer_set) {
-        ngx_del_timer(&open->deadline);
-    }
-
-    if (open->client.timer_set) {
-        ngx_del_timer(&open->client);
-    }
-
-    if (open->fetch != NULL) {
-        ngx_meshkit_fetch_end(open->fetch);
-    }
-
-    ngx_meshkit_repeat_end(open);
-    ngx_meshkit_subrequest_cancel_all(open);
-
-    if (open->client_gone) {
-        ngx_http_finalize_request(r, NGX_ERROR);
-        return;
-    }
-
-    if (open->outcome == MK_OK && !open->begun
-        && ngx_meshkit_audit_allow(open) != NGX_OK)
-    {
-        open->outcome = MK_INTERNAL_ERROR;
-        open->why = NGX_MESHKIT_UNAUDITED;
-    }
-
-    if (open->outcome != MK_OK) {
-
-        ngx_meshkit_open_log(open);
-        ngx_meshkit_audit_refuse(open);
-
-        /*
-         * behind the header the only honest end is one that the client can
-         * tell from success: less than Content-Length, or RST_STREAM
-         */
-
-        rc = open->begun ? NGX_ERROR
-                            : ngx_meshkit_answer_problem(open);
-
-        ngx_http_finalize_request(r, rc);
-        return;
-    }
-
-    if (!open->begun && ngx_meshkit_answer_header(open) != NGX_OK) {
-        ngx_http_finalize_request(r, NGX_ERROR);
-        return;
-    }
-
-    rc = r->header_only ? NGX_OK : ngx_http_send_special(r, NGX_HTTP_LAST);
-
-    wev = r->connection->write;
-
-    if (wev->delayed && !wev->timer_set) {
-
-        /* limit_rate: nginx waits for a timer that a gateway's answer ended */
-
-        ngx_add_timer(wev, 1);
-    }
-
-    ngx_http_finalize_request(r, rc);
-}
-
-
 /* The service that was waited for when time ran out. */
 void
 ngx_meshkit_open_too_late(ngx_event_t *ev)
@@ -594,6 +485,6 @@ ngx_meshkit_open_resume(ngx_http_request_t *r)
     }
 
     if (open->decided) {
-        ngx_meshkit_open_end(open);
+        ngx_meshkit_end_open(open);
     }
 }
