@@ -317,21 +317,7 @@ ngx_meshkit_audit_record(const ngx_meshkit_open_t *open,
 static void
 ngx_meshkit_audit_who(const ngx_meshkit_open_t *open, mk_audit_facts_t *facts)
 {
-    ngx_connection_t  *c;
-
-    c = open->request->connection;
-
-    /* "unix:" is no address, and a database of addresses refuses the line */
-
-    if (c->sockaddr->sa_family == AF_INET
-#if (NGX_HAVE_INET6)
-        || c->sockaddr->sa_family == AF_INET6
-#endif
-       )
-    {
-        facts->client_ip = ngx_meshkit_bytes(&c->addr_text);
-    }
-
+    facts->client_ip = ngx_meshkit_handler_address(open->request);
     facts->request_id = ngx_meshkit_bytes(&open->request_id);
     facts->subject = ngx_meshkit_bytes(&open->subject);
 

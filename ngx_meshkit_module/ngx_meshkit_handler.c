@@ -80,6 +80,28 @@ ngx_meshkit_handler_get(ngx_http_request_t *r)
 }
 
 
+/* "unix:" is no address: who takes one, refuses the whole text for it. */
+mk_bytes_t
+ngx_meshkit_handler_address(const ngx_http_request_t *r)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    switch (c->sockaddr->sa_family) {
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+#endif
+    case AF_INET:
+        return ngx_meshkit_bytes(&c->addr_text);
+
+    default:
+        return ngx_meshkit_bytes_of(NULL, 0);
+    }
+}
+
+
 static ngx_int_t
 ngx_meshkit_handler_text(ngx_http_request_t *r, ngx_http_complex_value_t *value,
     ngx_str_t *text)

@@ -236,10 +236,12 @@ extern ngx_module_t  ngx_meshkit_module;
 
 /*
  * ngx_meshkit_handler.c: the content handler; the open that a request is, or
- * was before an internal redirect (NULL: none)
+ * was before an internal redirect (NULL: none); the client's address, by
+ * realip where that is set, empty for a unix socket
  */
 ngx_int_t ngx_meshkit_handler(ngx_http_request_t *r);
 ngx_meshkit_open_t *ngx_meshkit_handler_get(ngx_http_request_t *r);
+mk_bytes_t ngx_meshkit_handler_address(const ngx_http_request_t *r);
 
 /*
  * ngx_meshkit_open.c: the story of one request.  begin asks for the record,

@@ -45,7 +45,7 @@ ngx_meshkit_policy_ask(ngx_meshkit_open_t *open)
     facts.identity = ngx_meshkit_bytes(&open->identity);
     facts.action = open->action;
     facts.request_id = ngx_meshkit_bytes(&open->request_id);
-    facts.ip = ngx_meshkit_bytes(&open->request->connection->addr_text);
+    facts.ip = ngx_meshkit_handler_address(open->request);
     facts.now = ngx_time();
 
     if (open->capability.jti[0] != '\0') {
