@@ -178,8 +178,8 @@ sub refused {
 {
     my $r = answer_is('none is given', undef, '401 capability_required');
 
-    like($r->header('WWW-Authenticate') // '', qr/\S/,
-         'none is given: a challenge');
+    is($r->header('WWW-Authenticate'), 'Bearer realm="meshkit"',
+       'none is given: a challenge');
     is($r->header('X-Ref'), undef, 'none is given: no reference');
 
     answer_is('an empty one is none', '', '401 capability_required');
