@@ -273,6 +273,10 @@ ngx_meshkit_conf_check(ngx_conf_t *cf, const ngx_meshkit_loc_conf_t *mlcf)
                    "a \"meshkit_read_ahead\" of 1 to 64 blocks");
     }
 
+    if (ngx_meshkit_locations_add(cf, mlcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     return ngx_meshkit_conf_check_as(cf, mlcf);
 }
 

@@ -35,6 +35,16 @@ char *ngx_meshkit_services_gateway(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 
+/*
+ * ngx_meshkit_locations.c: whether the services have the locations that they
+ * need; add notes a location with meshkit_open, init looks, in
+ * postconfiguration, and warns or refuses
+ */
+ngx_int_t ngx_meshkit_locations_add(ngx_conf_t *cf,
+    const ngx_meshkit_loc_conf_t *mlcf);
+ngx_int_t ngx_meshkit_locations_init(ngx_conf_t *cf);
+
+
 /* ngx_meshkit_audit.c */
 char *ngx_meshkit_audit_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

@@ -55,6 +55,7 @@ ngx_meshkit_end_waits(ngx_meshkit_open_t *open)
 
     ngx_meshkit_repeat_end(open);
     ngx_meshkit_subrequest_cancel_all(open);
+    ngx_meshkit_served_end(open);
 }
 
 

@@ -103,6 +103,23 @@ ngx_meshkit_filter_is_bad(const ngx_meshkit_subrequest_t *s)
 
 
 /*
+ * A file is opened anew for each request, unless the location keeps it open:
+ * then it may be one that was replaced or removed.  What no handler of the
+ * location sent and has a time is a file.
+ */
+static ngx_uint_t
+ngx_meshkit_filter_is_kept_file(ngx_http_request_t *sr)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(sr, ngx_http_core_module);
+
+    return clcf->open_file_cache != NULL && sr->content_handler == NULL
+           && sr->headers_out.last_modified_time != -1;
+}
+
+
+/*
  * How nginx is to treat the answer.  Unbuffered, else it would pull a whole
  * file into a temporary one; but what goes into a cache must be buffered, and
  * then it is given out while it comes only to the request that has the
@@ -116,6 +133,7 @@ ngx_meshkit_filter_set_buffering(ngx_meshkit_subrequest_t *s)
     sr = s->request;
 
     if (sr->upstream == NULL) {
+        s->stale = s->fresh && ngx_meshkit_filter_is_kept_file(sr);
         return;
     }
 

@@ -199,10 +199,12 @@ ngx_meshkit_module_init(ngx_conf_t *cf)
 {
     if (ngx_meshkit_filter_init(cf) != NGX_OK
         || ngx_meshkit_question_init(cf) != NGX_OK
+        || ngx_meshkit_served_init(cf) != NGX_OK
         || ngx_meshkit_upstream_init(cf) != NGX_OK
         || ngx_meshkit_cache_init(cf) != NGX_OK
         || ngx_meshkit_counters_add_zone(cf) != NGX_OK
-        || ngx_meshkit_redact_init(cf) != NGX_OK)
+        || ngx_meshkit_redact_init(cf) != NGX_OK
+        || ngx_meshkit_locations_init(cf) != NGX_OK)
     {
         return NGX_ERROR;
     }

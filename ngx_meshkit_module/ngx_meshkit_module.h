@@ -70,6 +70,9 @@ typedef struct {
     mk_secret_t          *token;        /* bearer token, or NULL */
     ngx_meshkit_form_t    form;         /* gateways only */
     ngx_meshkit_health_t *health;       /* gateways only */
+    ngx_str_t             file;         /* where the directive stands */
+    ngx_uint_t            line;
+    void                 *server;       /* that was looked at last */
 } ngx_meshkit_service_t;
 
 
@@ -79,6 +82,7 @@ typedef struct {
     ngx_array_t             token_envs; /* of ngx_meshkit_token_env_t */
     ngx_array_t             peers;      /* of ngx_meshkit_upstream_peer_t */
     ngx_int_t               request_method;     /* index of the variable */
+    ngx_array_t             opens;      /* while a configuration is read */
     ngx_meshkit_counters_t *counters;   /* shared with all workers */
     ngx_meshkit_redact_main_t  *redact;
 } ngx_meshkit_main_conf_t;

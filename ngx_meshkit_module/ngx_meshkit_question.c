@@ -342,7 +342,7 @@ ngx_meshkit_question_check_location(ngx_http_request_t *sr)
 
     clcf = ngx_http_get_module_loc_conf(sr, ngx_http_core_module);
 
-    if (clcf->internal
+    if (clcf->internal && clcf->aio == NGX_HTTP_AIO_OFF
         && sr->uri.len == s->uri.len
         && ngx_memcmp(sr->uri.data, s->uri.data, s->uri.len) == 0
         && clcf->name.len <= s->uri.len

@@ -29,6 +29,8 @@ ngx_meshkit_services_prefix(ngx_conf_t *cf, ngx_str_t *value,
 
     service->prefix.data = value->data;
     service->prefix.len = len;
+    service->file = cf->conf_file->file.name;
+    service->line = cf->conf_file->line;
 
     return NGX_CONF_OK;
 }

@@ -231,7 +231,6 @@ static ngx_int_t
 ngx_meshkit_subrequest_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 {
     ngx_connection_t          *c;
-    ngx_http_core_loc_conf_t  *clcf;
     ngx_meshkit_subrequest_t  *s = data;
 
     c = sr->connection;
@@ -270,20 +269,7 @@ ngx_meshkit_subrequest_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
         s->late = s->status == 0 && rc == NGX_HTTP_GATEWAY_TIME_OUT;
     }
 
-    clcf = ngx_http_get_module_loc_conf(sr, ngx_http_core_module);
-
-    if (sr->upstream == NULL && !clcf->internal && !s->redirected) {
-
-        /* the server's own "return", in front of all locations */
-
-        s->unserved = 1;
-    }
-
-    if (s->unserved) {
-        ngx_log_error(NGX_LOG_ERR, c->log, 0,
-                      "meshkit: no internal location serves \"%V\"", &s->uri);
-        s->status = 0;
-    }
+    ngx_meshkit_served_look(s, rc);
 
     s->finished = 1;
     s->counted = 0;
@@ -320,11 +306,16 @@ ngx_meshkit_subrequest_is_missing(const ngx_meshkit_subrequest_t *s)
 const char *
 ngx_meshkit_subrequest_fault(const ngx_meshkit_subrequest_t *s)
 {
-    return s->unserved ? "no internal location serves it"
+    return s->barred ? "the server responded before any location"
+           : s->unserved ? "no internal location serves it"
            : s->redirected ? "the answer redirects inside this server"
            : s->local != 0 ? ngx_meshkit_local_why(s->local)
            : s->status == 0 ? "no answer"
+           : s->status != NGX_HTTP_OK && !s->reached
+             ? "nginx itself responded, before the service"
            : s->status != NGX_HTTP_OK ? "the HTTP status is not 200"
+           : s->stale && s->request->upstream == NULL
+             ? "the file may be an old one: open_file_cache off there"
            : s->stale ? "the answer comes from a cache: proxy_cache off there"
            : s->overflow ? "the answer is too large"
            : s->lost ? "no memory for the answer"

@@ -95,6 +95,8 @@ struct ngx_meshkit_subrequest_s {
     unsigned               lost:1;      /* no memory for a part of it */
     unsigned               mistyped:1;  /* another media type */
     unsigned               unserved:1;  /* not the service's own location */
+    unsigned               barred:1;    /* ... nor any other location */
+    unsigned               reached:1;   /* nothing came before the service */
     unsigned               fresh:1;     /* a cached answer is none */
     unsigned               past:1;      /* nginx's cache has no part in it */
     unsigned               garbled:1;   /* nginx cannot parse its body */
@@ -188,6 +190,15 @@ void ngx_meshkit_subrequest_stop(ngx_meshkit_subrequest_t *s);
 ngx_int_t ngx_meshkit_question_put(ngx_meshkit_subrequest_t *s,
     const ngx_meshkit_question_t *q);
 ngx_int_t ngx_meshkit_question_init(ngx_conf_t *cf);
+
+/*
+ * ngx_meshkit_served.c: looks whether the service's location responded, and
+ * logs what did otherwise; lets the response go out where a subrequest was
+ * delayed
+ */
+void ngx_meshkit_served_look(ngx_meshkit_subrequest_t *s, ngx_int_t rc);
+void ngx_meshkit_served_end(ngx_meshkit_open_t *open);
+ngx_int_t ngx_meshkit_served_init(ngx_conf_t *cf);
 
 /* ngx_meshkit_upstream.c: changes what nginx sends a service, before it does */
 ngx_int_t ngx_meshkit_upstream_init(ngx_conf_t *cf);

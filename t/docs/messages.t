@@ -112,6 +112,24 @@ my @mistakes = (
                           . 'token_env=MESHKIT_TEST_NO_TOKEN;',
       undef, 'emerg', 'the environment variable "NAME" does not hold a '
       . 'token for Authorization', MESHKIT_TEST_NO_TOKEN => 'NAME' ],
+    [ meshkit_metadata => '', undef, 'warn', '"meshkit_metadata PREFIX": no '
+      . 'location serves it, add "location ^~ PREFIX/ { internal; ... }"',
+      '/_m' => 'PREFIX' ],
+    [ meshkit_metadata => 'location ^~ /_m/ { }', undef, 'warn',
+      '"meshkit_metadata PREFIX": its location "PREFIX/" is not "internal"',
+      '/_m' => 'PREFIX' ],
+    [ meshkit_metadata => 'location ^~ /_m/ { internal; open_file_cache '
+      . 'max=9; }', undef, 'warn', '"meshkit_metadata PREFIX": files from the '
+      . '"open_file_cache" of its location "PREFIX/" are refused, set '
+      . '"open_file_cache off;" there', '/_m' => 'PREFIX' ],
+    [ meshkit_metadata => 'location /_m/ { internal; } location ~ \.php$ { }',
+      undef, 'warn', '"meshkit_metadata PREFIX": the regular expression '
+      . '"\.php$" may come before its location, which has no "^~"',
+      '/_m' => 'PREFIX' ],
+    ($t->has('--with-threads') ? [ meshkit_metadata =>
+      'aio threads; location ^~ /_m/ { internal; }', undef, 'emerg',
+      '"meshkit_metadata PREFIX": "aio" does not work in its location '
+      . '"PREFIX/", set "aio off;" there', '/_m' => 'PREFIX' ] : ()),
     [ meshkit_policy => 'meshkit_policy /p x;', undef, 'emerg',
       'invalid parameter "x", expected "format=authzen", "format=lit", '
       . '"token_file=" or "token_env="' ],

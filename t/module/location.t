@@ -146,9 +146,9 @@ for my $row (@taken) {
     $e->metadata->mode($answer->[0], match => '^/v1/vaults/',
                        @$answer[1 .. $#$answer]) if $answer;
 
-    my $lines = () = $e->nginx->grep_log(qr/no internal location serves/);
+    my $lines = () = $e->nginx->grep_log(qr/no internal location serves|reached no location/);
     my $r = $e->get("/open/n$i-x/$share->{id}?as=x");
-    my $after = () = $e->nginx->grep_log(qr/no internal location serves/);
+    my $after = () = $e->nginx->grep_log(qr/no internal location serves|reached no location/);
 
     is($e->outcome($r, $share), $end{$service}, "$name: refused");
     is($app->count, 0, "$name: nobody else is asked");
