@@ -159,6 +159,13 @@ ngx_meshkit_filter_set_buffering(ngx_meshkit_subrequest_t *s)
 #endif
     }
 
+    if (!sr->upstream->buffering && !s->cached) {
+
+        /* by "proxy_buffering off", or X-Accel-Buffering: nginx keeps none */
+
+        sr->upstream->cacheable = 0;
+    }
+
     if (!sr->upstream->cacheable) {
         sr->upstream->buffering = 0;
         return;
