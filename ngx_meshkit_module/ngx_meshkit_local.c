@@ -95,7 +95,10 @@ ngx_meshkit_local_before(ngx_http_request_t *sr, ngx_int_t rc)
         return NGX_MESHKIT_LOCAL_CONNECTIONS;
     }
 
-    return NGX_MESHKIT_LOCAL_OTHER;
+    /* what follows a response is the service's: it may redirect to nowhere */
+
+    return u->headers_in.status_n == 0 ? NGX_MESHKIT_LOCAL_OTHER
+                                       : NGX_MESHKIT_LOCAL_NONE;
 }
 
 

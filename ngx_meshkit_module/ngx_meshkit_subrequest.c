@@ -222,6 +222,21 @@ ngx_meshkit_subrequest_create(ngx_meshkit_open_t *open,
 }
 
 
+/* By X-Accel-Redirect, also to where nginx finds no location. */
+static ngx_uint_t
+ngx_meshkit_subrequest_is_redirected(const ngx_meshkit_subrequest_t *s)
+{
+    const ngx_http_upstream_t  *u;
+
+    u = s->request->upstream;
+
+    return s->redirected
+           || (!s->header && u != NULL && u->headers_in.x_accel_redirect != NULL
+               && !(u->conf->ignore_headers
+                    & NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT));
+}
+
+
 /*
  * Called by nginx as the subrequest is finalized; twice if its last bytes
  * had to wait.  What it returns replaces rc: NGX_OK, so that no error page
@@ -253,6 +268,8 @@ ngx_meshkit_subrequest_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
         s->written = 1;
         return NGX_OK;
     }
+
+    s->redirected = ngx_meshkit_subrequest_is_redirected(s);
 
     if (!s->header && rc >= NGX_HTTP_SPECIAL_RESPONSE) {
 

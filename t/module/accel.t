@@ -90,7 +90,8 @@ sub is_safe {
 # --- metadata ---------------------------------------------------------------
 
 for my $to (qw(/internal/secret.txt /internal/record2 /internal/nothing
-               /proxied/v1/capsules/x @named /car/x /nowhere))
+               /proxied/v1/capsules/x @named @nowhere /car/x /nowhere
+               /a/../../b))
 {
     $e->metadata->mode('x_accel', to => $to);
     for my $path ("/car/$plain->{id}", "/buffered/$plain->{id}") {
@@ -117,7 +118,7 @@ for my $to (qw(/internal/secret.txt /internal/record2 /internal/nothing
 
 # --- policy -----------------------------------------------------------------
 
-for my $to (qw(/internal/yes /internal/secret.txt @named /nowhere)) {
+for my $to (qw(/internal/yes /internal/secret.txt @named @nowhere /nowhere)) {
     $e->policy->deny;
     $e->policy->mode('x_accel', to => $to);
     is_safe("policy, $to", $e->get("/car/$share->{id}"),
@@ -143,7 +144,8 @@ for my $form (qw(car raw auto)) {
     for my $to ('/internal/secret.txt', '/car/internal/car',
                 '/raw/internal/block', '/raw/internal/secret.txt',
                 '/car/internal/secret.txt', "/proxied/ipfs/$blocks[0]",
-                '@named', '/nowhere', "/car/$plain->{id}")
+                '@named', '@nowhere', '/nowhere', '/a/../../b',
+                "/car/$plain->{id}")
     {
         $e->gateway(0)->mode('x_accel', to => $to);
 
