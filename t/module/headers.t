@@ -68,7 +68,7 @@ my @client = (
     Cookie => 'session=client-secret-0123456789',
     Range => 'bytes=5-10', 'If-Range' => '"a"',
     'X-Custom' => 'mine', 'X-Forwarded-For' => '192.0.2.7',
-    'If-None-Match' => '"x"', 'If-Match' => '"y"',
+    'If-None-Match' => '"x"', 'If-Match' => '*',
     'If-Modified-Since' => 'Thu, 01 Jan 1970 00:00:00 GMT',
     'If-Unmodified-Since' => 'Thu, 01 Jan 1970 00:00:00 GMT',
     'Accept' => 'text/html', 'Accept-Encoding' => 'gzip, br',
