@@ -4,6 +4,8 @@
 
 #include "report.h"
 
+#include "mk_name.h"
+
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -168,28 +170,28 @@ report_outcome(mk_status_t status, const char *why)
 
 
 /*
- * A text that somebody else wrote, on a terminal: control characters (C0,
- * DEL, and C1 as UTF-8 has them) become question marks.
+ * A text that somebody else wrote, on a terminal: controls, what turns the
+ * direction of writing and what is not seen become question marks.
  */
 static void
 report_text(const char *text)
 {
-    unsigned char  c, next;
+    size_t    n, len;
+    uint32_t  point;
 
-    for ( ; *text != '\0'; text++) {
-        c = (unsigned char) text[0];
-        next = (unsigned char) text[1];
+    for (len = strlen(text); len > 0; len -= n) {
 
-        if (c < 0x20 || c == 0x7f) {
+        n = mk_name_char((const uint8_t *) text, len, &point);
+
+        if (n == MK_NAME_NONE || mk_name_is_hidden(point)) {
+            n = (n == MK_NAME_NONE) ? 1 : n;
             putchar('?');
-
-        } else if (c == 0xc2 && next >= 0x80 && next < 0xa0) {
-            putchar('?');
-            text++;
 
         } else {
-            putchar(c);
+            fwrite(text, 1, n, stdout);
         }
+
+        text += n;
     }
 }
 

@@ -175,7 +175,16 @@ seal_check_texts(const seal_t *s)
         return REPORT_USAGE;
     }
 
-    if (!mk_name_is_text(names_bytes(s->o.type), MK_CAPSULE_TEXT_MAX)) {
+    if (mk_name_hides(names_bytes(seal_name(s)))) {
+        (void) report_usage("the file's name has characters that are not "
+                            "seen or turn the direction of writing");
+        report_hint("give it another with --name");
+        return REPORT_USAGE;
+    }
+
+    if (!mk_name_is_text(names_bytes(s->o.type), MK_CAPSULE_TEXT_MAX)
+        || mk_name_hides(names_bytes(s->o.type)))
+    {
         return report_usage("--type is not text of at most %d bytes",
                             MK_CAPSULE_TEXT_MAX);
     }

@@ -78,8 +78,9 @@ typedef struct {
     mk_bytes_t   payload_id;
     uint8_t      header[MK_FLOE_HEADER];
     uint64_t     size;              /* of the plaintext, in bytes */
-    mk_bytes_t   name;
-    mk_bytes_t   type;
+    mk_bytes_t   name;              /* as it is shown: mk_name_show */
+    mk_bytes_t   type;              /* likewise */
+    uint8_t      shown[2][MK_CAPSULE_TEXT_MAX];
     size_t       nwraps;
     mk_wrap_t   *wraps;
     json_t      *record;            /* these two own the texts */

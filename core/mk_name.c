@@ -4,8 +4,38 @@
 
 #include "mk_name.h"
 
+#include <string.h>
+
 
 #define MK_NAME_PAYLOAD_ID_MAX  64
+
+
+typedef struct {
+    uint32_t  first;
+    uint32_t  last;
+} mk_name_range_t;
+
+
+/*
+ * Of Unicode, in order: the general categories Cc, Zl and Zp, and what of Cf
+ * has Default_Ignorable_Code_Point, less the joiners U+200C and U+200D.  The
+ * rest of Cf is seen, number signs of Arabic for example.
+ */
+static const mk_name_range_t  mk_name_hidden[] = {
+    { 0x0000, 0x001f },
+    { 0x007f, 0x009f },
+    { 0x00ad, 0x00ad },         /* soft hyphen */
+    { 0x061c, 0x061c },         /* Arabic letter mark */
+    { 0x180e, 0x180e },         /* Mongolian vowel separator */
+    { 0x200b, 0x200b },         /* zero width space */
+    { 0x200e, 0x200f },         /* marks of a direction */
+    { 0x2028, 0x202e },         /* separators, embeddings, overrides */
+    { 0x2060, 0x206f },         /* isolates, and what is not seen */
+    { 0xfeff, 0xfeff },         /* zero width no-break space */
+    { 0x1bca0, 0x1bca3 },       /* of shorthand */
+    { 0x1d173, 0x1d17a },       /* of music */
+    { 0xe0000, 0xe007f },       /* tags */
+};
 
 
 static int
@@ -159,6 +189,70 @@ mk_name_is_text(mk_bytes_t text, size_t max)
     }
 
     return 1;
+}
+
+
+int
+mk_name_is_hidden(uint32_t point)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(mk_name_hidden) / sizeof(mk_name_hidden[0]); i++) {
+        if (point <= mk_name_hidden[i].last) {
+            return point >= mk_name_hidden[i].first;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+mk_name_hides(mk_bytes_t text)
+{
+    size_t    i, n;
+    uint32_t  point;
+
+    for (i = 0; i < text.len; i += n) {
+        n = mk_name_char(text.data + i, text.len - i, &point);
+
+        if (n == MK_NAME_NONE || mk_name_is_hidden(point)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+mk_bytes_t
+mk_name_show(mk_bytes_t text, uint8_t *out)
+{
+    size_t      i, n;
+    uint32_t    point;
+    mk_bytes_t  shown;
+
+    if (!mk_name_hides(text)) {
+        return text;
+    }
+
+    shown.data = out;
+    shown.len = 0;
+
+    for (i = 0; i < text.len; i += n) {
+        n = mk_name_char(text.data + i, text.len - i, &point);
+
+        if (n == MK_NAME_NONE || mk_name_is_hidden(point)) {
+            n = n == MK_NAME_NONE ? 1 : n;
+            out[shown.len++] = '_';
+
+        } else {
+            memcpy(out + shown.len, text.data + i, n);
+            shown.len += n;
+        }
+    }
+
+    return shown;
 }
 
 

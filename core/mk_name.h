@@ -41,6 +41,24 @@ int mk_name_is_text(mk_bytes_t text, size_t max);
 int mk_name_is_utf8(mk_bytes_t text);
 
 /*
+ * 1 if point is not seen and changes how a reader sees what is beside it: a
+ * control, a line or paragraph separator, or a format character that turns
+ * the direction of writing (UAX #9) or has no glyph.  U+200C and U+200D are
+ * none of them: words and emoji need these.  docs/FORMAT.md, "Capsule".
+ */
+int mk_name_is_hidden(uint32_t point);
+
+/* 1 if there is such a character in text, or a byte that is none */
+int mk_name_hides(mk_bytes_t text);
+
+/*
+ * The sender's text as it is shown to people: '_' in the place of each hidden
+ * character, and of each byte that is none; out has room for text.len bytes.
+ * Points to text if nothing is hidden there, else to out.
+ */
+mk_bytes_t mk_name_show(mk_bytes_t text, uint8_t *out);
+
+/*
  * How many bytes (1 to 4) the first character of data takes, and which one
  * it is; MK_NAME_NONE if it is not well-formed (RFC 3629, section 4), and
  * then *point says nothing.  len is at least 1.

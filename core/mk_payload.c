@@ -41,6 +41,26 @@ mk_payload_text(const json_t *object, const char *name, mk_bytes_t *value)
 }
 
 
+/*
+ * What the sender calls the file.  Whoever asks gets it as it is shown, so that
+ * no header, page, terminal or policy is taken in by the rest.
+ */
+static int
+mk_payload_label(const json_t *object, const char *name, uint8_t *shown,
+    mk_bytes_t *value)
+{
+    int  rc;
+
+    rc = mk_payload_text(object, name, value);
+
+    if (rc == 1) {
+        *value = mk_name_show(*value, shown);
+    }
+
+    return rc;
+}
+
+
 /* Each part returns NULL, or what is wrong with it. */
 
 static const char *
@@ -268,11 +288,15 @@ mk_payload_read_content(const json_t *json, mk_capsule_t *capsule)
         return "\"content.size\" is more than can be sealed";
     }
 
-    if (mk_payload_text(content, "name", &capsule->name) < 0) {
+    if (mk_payload_label(content, "name", capsule->shown[0], &capsule->name)
+        < 0)
+    {
         return "\"content.name\" is too long or has control characters";
     }
 
-    if (mk_payload_text(content, "type", &capsule->type) < 0) {
+    if (mk_payload_label(content, "type", capsule->shown[1], &capsule->type)
+        < 0)
+    {
         return "\"content.type\" is too long or has control characters";
     }
 

@@ -10,7 +10,7 @@
 
 /*
  * Reads the core JSON into *capsule, whose members of the same names are
- * zeroed before.  MK_OK: the texts belong to capsule->payload, which
+ * zeroed before.  MK_OK: the texts belong to the capsule, by what
  * mk_capsule_free releases.  MK_INVALID_CAPSULE: *why is a static phrase
  * that says what is wrong.  MK_INTERNAL_ERROR: no memory.  After a failure
  * the capsule is good for mk_capsule_free only.

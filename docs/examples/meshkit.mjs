@@ -33,14 +33,12 @@ const random = length => crypto.getRandomValues(new Uint8Array(length));
 
 export function concat(...parts) {
     const all = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
-
     parts.reduce((at, part) => (all.set(part, at), at + part.length), 0);
     return all;
 }
 
 function uint(length, value) {
     const bytes = new Uint8Array(8);
-
     new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
     return bytes.subarray(8 - length);
 }
@@ -148,13 +146,15 @@ const isText = (text, least, most) => typeof text === 'string'
     && text.isWellFormed() && !/[\0-\x1f\x7f-\x9f]/.test(text)
     && utf8(text).length >= least && utf8(text).length <= most;
 export const isLabel = text => isText(text, 0, 255);
+export const HIDDEN = /(?![\u200c\u200d])(?=\p{DI})\p{Cf}|[\u2028\u2029]/gu;
+const isSeen = text => isLabel(text) && text.search(HIDDEN) < 0;
 export const isIdentity = text =>
     isText(text, 1, 128) && !/[/\\?#%]|^\.\.?$/.test(text);
 export const isId = text => isText(text, 1, 128) && !/[^\w-]/.test(text);
 const isTime = time => Number.isInteger(time) && time >= 0 && time < 2.5e11;
 
-const SEALING = { segment: length => SEGMENTS.includes(length), name: isLabel,
-                  type: isLabel };
+const SEALING = { segment: length => SEGMENTS.includes(length), name: isSeen,
+                  type: isSeen };
 const TERMS = { id: isId, owner: isIdentity, exp: isTime, nbf: isTime,
                 policyId: isIdentity, vaultId: isIdentity,
                 capability: value => isIdentity(value.issuer),

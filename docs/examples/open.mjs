@@ -19,9 +19,9 @@
 import { calculateJwkThumbprint, exportJWK, flattenedVerify, importJWK,
          importPKCS8 } from 'jose';
 
-import { CONTENT_ALG, JSON_MAX, NOT_FINAL, OVERHEAD, PROFILE, SEGMENTS, TYP,
-         WRAP, WRAPS_MAX, WRAP_INFO, concat, floe, isId, isIdentity, isLabel,
-         wrapAad } from './meshkit.mjs';
+import { CONTENT_ALG, HIDDEN, JSON_MAX, NOT_FINAL, OVERHEAD, PROFILE, SEGMENTS,
+         TYP, WRAP, WRAPS_MAX, WRAP_INFO, concat, floe, isId, isIdentity,
+         isLabel, wrapAad } from './meshkit.mjs';
 import { RAW, base64url, cidOfText, dagPb, isBlockOf, isObject, json }
     from './strict.mjs';
 
@@ -61,6 +61,9 @@ export async function readerKey(identity, pem) {
              pair: { privateKey: await importPKCS8(pem, 'ECDH-ES'),
                      publicKey: await importJWK(jwk, 'ECDH-ES') } };
 }
+
+// "Capsule": the sender's text, as people may see it.
+export const shown = text => text.replace(HIDDEN, '_');
 
 // "Trusted keys": of a JWK Set, those that may sign for somebody.
 export async function trustedKeys({ keys }) {

@@ -135,6 +135,16 @@ $c->refused('a name that a reader would refuse', 2, qr/hint: .*--name/,
             'seal', $plain, @keys, '--name', $_, '--blocks',
             $c->path('blocks'), '--capsule', $c->path('new'))
     for "a\nb", "\xe4", 'x' x 256;
+$c->refused('a name with ' . $_->[0], 2,
+            qr/not seen or turn the direction.*\n.*hint: .*--name/s,
+            'seal', $plain, @keys, '--name', "a$_->[1]b", '--blocks',
+            $c->path('blocks'), '--capsule', $c->path('new'))
+    for [ 'an override', "\xe2\x80\xae" ], [ 'an isolate', "\xe2\x81\xa6" ],
+        [ 'a byte order mark', "\xef\xbb\xbf" ],
+        [ 'a line separator', "\xe2\x80\xa8" ];
+$c->refused('a file of such a name', 2, qr/hint: .*--name/, 'seal',
+            $c->write("exe.\xe2\x80\xaegnp", 'x'), @keys, '--blocks',
+            $c->path('blocks'), '--capsule', $c->path('new'));
 $c->refused('a type that a reader would refuse', 2, qr/--type is not/,
             'seal', $plain, @keys, '--type', "a\rb", '--blocks',
             $c->path('blocks'), '--capsule', $c->path('new'));

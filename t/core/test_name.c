@@ -160,12 +160,112 @@ test_lengths(void)
 }
 
 
+typedef struct {
+    const char  *name;
+    const char  *text;
+    const char  *shown;
+} name_shown_t;
+
+
+static const name_shown_t  shown[] = {
+    { "plain text", "a b.txt", "a b.txt" },
+    { "nothing", "", "" },
+    { "other scripts", "\xd7\x90\xd8\xa7\xe6\x96\x87\xf0\x9f\x98\x80",
+      "\xd7\x90\xd8\xa7\xe6\x96\x87\xf0\x9f\x98\x80" },
+    { "an accent of its own", "e\xcc\x81", "e\xcc\x81" },
+    { "a non-joiner", "\xd9\x85\xe2\x80\x8c\xd9\x86",
+      "\xd9\x85\xe2\x80\x8c\xd9\x86" },
+    { "a family by joiners",
+      "\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9",
+      "\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9" },
+    { "a variation selector", "\xe2\x9d\xa4\xef\xb8\x8f",
+      "\xe2\x9d\xa4\xef\xb8\x8f" },
+    { "an Arabic number sign", "\xd8\x80" "1", "\xd8\x80" "1" },
+    { "a no-break space", "a\xc2\xa0" "b", "a\xc2\xa0" "b" },
+
+    { "an override", "a\xe2\x80\xae" "gpj.exe", "a_gpj.exe" },
+    { "two", "a\xe2\x80\xae\xe2\x80\xacz", "a__z" },
+    { "one alone", "\xe2\x80\xae", "_" },
+    { "a control", "a\nb", "a_b" },
+    { "a C1 control", "a\xc2\x9b" "b", "a_b" },
+    { "a soft hyphen", "a\xc2\xad" "b", "a_b" },
+    { "an Arabic letter mark", "a\xd8\x9c" "b", "a_b" },
+    { "a Mongolian vowel separator", "a\xe1\xa0\x8e" "b", "a_b" },
+    { "a zero width space", "a\xe2\x80\x8b" "b", "a_b" },
+    { "a left-to-right mark", "a\xe2\x80\x8e" "b", "a_b" },
+    { "a right-to-left mark", "a\xe2\x80\x8f" "b", "a_b" },
+    { "a line separator", "a\xe2\x80\xa8" "b", "a_b" },
+    { "a paragraph separator", "a\xe2\x80\xa9" "b", "a_b" },
+    { "an embedding", "a\xe2\x80\xaa" "b", "a_b" },
+    { "a word joiner", "a\xe2\x81\xa0" "b", "a_b" },
+    { "the first isolate", "a\xe2\x81\xa6" "b", "a_b" },
+    { "the last isolate", "a\xe2\x81\xa9" "b", "a_b" },
+    { "a deprecated one", "a\xe2\x81\xaf" "b", "a_b" },
+    { "a byte order mark", "\xef\xbb\xbf" "b", "_b" },
+    { "a tag", "a\xf3\xa0\x81\x81" "b", "a_b" },
+
+    { "a byte that is no character", "a\xff" "b", "a_b" },
+    { "half a character", "a\xe2\x80", "a__" },
+};
+
+
+static void
+test_shown(void)
+{
+    size_t      i;
+    uint8_t     out[64];
+    mk_bytes_t  run, text;
+
+    for (i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+        text = bytes(shown[i].text, strlen(shown[i].text));
+        run = mk_name_show(text, out);
+
+        is_mem(run.data, run.len, shown[i].shown, strlen(shown[i].shown),
+               "shown: %s", shown[i].name);
+        is_int(mk_name_hides(text), run.data == out, "hides: %s",
+               shown[i].name);
+        ok(!mk_name_hides(run), "and then no more: %s", shown[i].name);
+    }
+}
+
+
+/* Bidi_Control of Unicode, and what is on both sides of the ranges. */
+static void
+test_hidden(void)
+{
+    size_t  i;
+
+    static const uint32_t  hidden[] = {
+        0x061c, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e,
+        0x2066, 0x2067, 0x2068, 0x2069, 0, 0x1f, 0x7f, 0x9f, 0xe007f,
+    };
+
+    static const uint32_t  seen[] = {
+        0x20, 0x7e, 0xa0, 0xac, 0xae, 0x061b, 0x061d, 0x200a, 0x200c, 0x200d,
+        0x2010, 0x2027, 0x202f, 0x205f, 0x2070, 0xfefe, 0xff00, 0xfff9,
+        0xfffc, 0xfffd, 0x1bc9f, 0x1bca4, 0x1d172, 0x1d17b, 0xdffff, 0xe0080,
+        0x10ffff,
+    };
+
+    for (i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+        ok(mk_name_is_hidden(hidden[i]), "U+%04X is hidden",
+           (unsigned) hidden[i]);
+    }
+
+    for (i = 0; i < sizeof(seen) / sizeof(seen[0]); i++) {
+        ok(!mk_name_is_hidden(seen[i]), "U+%04X stays", (unsigned) seen[i]);
+    }
+}
+
+
 int
 main(void)
 {
     test_table();
     test_every_byte();
     test_lengths();
+    test_shown();
+    test_hidden();
 
     return tap_done();
 }

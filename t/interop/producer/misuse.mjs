@@ -38,6 +38,14 @@ for (const [what, source] of Object.entries(sources)) {
         (await seal(source, { put() {} })).content.size);
 }
 
+// Names that show as others.
+for (const [what, name] of Object.entries({
+    'an override': 'a\u202egpj.exe', 'an isolate': 'a\u2066b',
+    'a mark of direction': 'a\u061cb', 'a line separator': 'a\u2028b' })) {
+    await refused(`a name with ${what}`, async () =>
+        (await seal(new Uint8Array(9), { put() {} }, { name })).content.name);
+}
+
 // A clock that is none would open what is over.
 for (const now of [NaN, null, 'soon']) {
     await refused(`now, ${now}`, () => open({
