@@ -92,15 +92,9 @@ ngx_meshkit_end_opened(ngx_meshkit_open_t *open)
         return;
     }
 
-    rc = r->header_only ? NGX_OK : ngx_http_send_special(r, NGX_HTTP_LAST);
+    rc = r->header_only ? NGX_OK : ngx_meshkit_stream_last(open);
 
-    if (rc == NGX_ERROR && open->response->changed) {
-
-        /* a filter dropped the last of it: nginx takes that for the client's */
-
-        open->outcome = MK_INTERNAL_ERROR;
-        open->why = NGX_MESHKIT_CHANGED;
-
+    if (open->outcome != MK_OK) {
         ngx_meshkit_end_refused(open);
         return;
     }

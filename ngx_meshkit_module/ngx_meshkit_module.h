@@ -292,10 +292,12 @@ mk_status_t ngx_meshkit_capability_check_again(ngx_meshkit_open_t *open);
 void ngx_meshkit_end_open(ngx_meshkit_open_t *open);
 
 /*
- * ngx_meshkit_stream.c: authentic plaintext, as the client takes it; watch
- * waits for the client, client_event is the end of that wait
+ * ngx_meshkit_stream.c: authentic plaintext, as the client takes it; last is
+ * the end of it, watch waits for the client, client_event is the end of that
+ * wait
  */
 void ngx_meshkit_stream_pump(ngx_meshkit_open_t *open);
+ngx_int_t ngx_meshkit_stream_last(ngx_meshkit_open_t *open);
 ngx_uint_t ngx_meshkit_stream_turn(ngx_meshkit_open_t *open);
 ngx_int_t ngx_meshkit_stream_watch(ngx_meshkit_open_t *open);
 void ngx_meshkit_stream_client_event(ngx_event_t *ev);

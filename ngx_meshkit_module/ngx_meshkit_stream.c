@@ -102,6 +102,43 @@ ngx_meshkit_stream_send(ngx_meshkit_open_t *open, ngx_chain_t *out)
 }
 
 
+/*
+ * Tells the filters that this was all; returns what the request is to be
+ * finalized with.  ngx_http_send_special would take the failure of a filter
+ * for one of the client's connection.
+ */
+ngx_int_t
+ngx_meshkit_stream_last(ngx_meshkit_open_t *open)
+{
+    ngx_int_t            rc;
+    ngx_buf_t           *b;
+    ngx_chain_t          out;
+    ngx_http_request_t  *r;
+
+    r = open->request;
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    rc = ngx_meshkit_next_body_filter(r, &out);
+
+    if (rc == NGX_ERROR && !r->connection->error) {
+        open->outcome = MK_INTERNAL_ERROR;
+        open->why = ngx_meshkit_guard_reason(open);
+    }
+
+    return rc;
+}
+
+
 /* Opens the next segment; 1 if there was one, 0 if a block is needed. */
 static ngx_uint_t
 ngx_meshkit_stream_piece(ngx_meshkit_open_t *open, ngx_chain_t *cl)
