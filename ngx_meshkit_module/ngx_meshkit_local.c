@@ -165,6 +165,13 @@ ngx_meshkit_local_input_filter_init(void *data)
     s->input_filter = p->input_filter;
     p->input_filter = ngx_meshkit_local_input_filter;
 
+    if (rc != NGX_OK) {
+
+        /* by HTTP/2, a response that ends where its body is to begin */
+
+        s->garbled = 1;
+    }
+
     return rc;
 }
 

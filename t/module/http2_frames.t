@@ -29,6 +29,7 @@ my %PLAYS = (
     two_heads   => sub { $_[0]->head($_[1]) for 1, 2; $_[0]->data($_[1]) },
     no_end      => sub { $_[0]->head($_[1]); $_[0]->data($_[1], 0);
                          $_[0]->frame(RST, 0, $_[1], pack 'N', 2) },
+    no_body     => sub { $_[0]->head($_[1], 1, LAST) },
     early_end   => sub { $_[0]->head($_[1]); $_[0]->data($_[1], LAST, 100) },
     reset       => sub { $_[0]->head($_[1], 0); $_[0]->data($_[1], 0, 100);
                          $_[0]->frame(RST, 0, $_[1], pack 'N', 0) },
@@ -85,9 +86,9 @@ sub hint {
 
 
 sub head {
-    my ($self, $id, $length) = @_;
+    my ($self, $id, $length, $flags) = @_;
 
-    $self->frame(HEADERS, END_HEADERS, $id, $self->block(200,
+    $self->frame(HEADERS, END_HEADERS | ($flags // 0), $id, $self->block(200,
         [ 'content-type', 'application/vnd.ipld.raw' ],
         ($length // 1) ? [ 'content-length', length $self->{bytes} ] : ()));
 }
@@ -193,7 +194,24 @@ use Meshkit::Nginx;
 
 my $e = Meshkit::Edge->new(gateways => 2, fresh => 90, alone => 1,
     forms => ['raw'], text => {
-        http => "meshkit_deadline 4s;\nmeshkit_min_rate 0;",
+        http => "meshkit_deadline 4s;\nmeshkit_min_rate 0;\n"
+                . 'proxy_cache_path %%DIR%%/temp/cache keys_zone=blocks:1m;',
+        server => <<'EOT',
+location = /status { meshkit_status; }
+location ~ ^/cached/(?<cap>.*)$ {
+    meshkit_open $cap;
+    meshkit_metadata /_meshkit/metadata;
+    meshkit_gateway /_cached raw;
+}
+location /_cached/ {
+    internal;
+    proxy_pass http://gw0/;
+    proxy_http_version 2;
+    proxy_buffering on;
+    proxy_cache blocks;
+    proxy_cache_valid any 1h;
+}
+EOT
         gateway0 => "proxy_http_version 2;\nproxy_read_timeout 2s;" });
 my $t = $e->nginx;
 
@@ -236,6 +254,19 @@ for my $play (Frames::knows()) {
        "$play: with an honest gateway behind it");
     cmp_ok($t->worker_rss('VmHWM') - $before, '<',
            Meshkit::Nginx::growth(8_000), "$play: in bounded memory, kB");
+}
+
+# A response that is to be cached, and ends where its body is to begin.
+for my $row ([ 'no_body', '504 provider_request_failed' ],
+             [ 'right', '200 ok' ])
+{
+    my ($play, $wanted) = @$row;
+
+    $frames->play($play);
+    is($e->outcome($e->get("/cached/$share->{id}"), $share), $wanted,
+       "$play, for the cache");
+    is(($e->get('/status')->body =~ /"localFailures":\{"storage":(\d+)/)[0], 0,
+       "$play, for the cache: no failure of this server");
 }
 
 $e->done;
