@@ -33,8 +33,8 @@ include $(wildcard $(BUILD)/core/*.d $(BUILD)/cli/*.d $(BUILD)/t/core/*.d)
 all: module cli
 
 # what a machine needs is installed by these, as root; else they say how
-.PHONY: deps-build deps-test deps-lint
-deps-build deps-test deps-lint: deps-%:
+.PHONY: deps-build deps-demo deps-test deps-lint
+deps-build deps-demo deps-test deps-lint: deps-%:
 	@tools/deps $*
 
 
@@ -213,7 +213,7 @@ lint: deps-lint
 
 ## the product in a minute: seal, share, open, refuse
 .PHONY: demo
-demo: deps-test
+demo: deps-demo
 	@[ -x $(BUILD)/meshkitctl ] || echo "building, some 20 seconds"
 	@$(MAKE) --no-print-directory -j2 all > $(BUILD)-demo.log 2>&1 \
 	    || { cat $(BUILD)-demo.log; exit 1; }
@@ -222,7 +222,7 @@ demo: deps-test
 
 ## the same, and keep it running
 .PHONY: demo-up
-demo-up: deps-test
+demo-up: deps-demo
 	@$(MAKE) --no-print-directory -j2 all
 	@demo/run up
 
