@@ -160,6 +160,10 @@ ngx_meshkit_guard_reason(ngx_meshkit_open_t *open)
 
     r = open->request;
 
+    if (open->response == NULL || !open->response->active) {
+        return "no memory";
+    }
+
     if (ngx_http_get_module_ctx(r, ngx_meshkit_module) != open) {
         open->response->changed = 1;
         ngx_http_set_ctx(r, open, ngx_meshkit_module);
