@@ -245,9 +245,19 @@ ngx_meshkit_upstream_content_handler(ngx_http_request_t *sr)
 static ngx_int_t
 ngx_meshkit_upstream_handler(ngx_http_request_t *sr)
 {
-    ngx_meshkit_upstream_t  *upstream;
+    ngx_meshkit_upstream_t    *upstream;
+    ngx_meshkit_subrequest_t  *s;
 
-    if (ngx_meshkit_subrequest_get(sr) == NULL || sr->content_handler == NULL
+    s = ngx_meshkit_subrequest_get(sr);
+
+    if (s != NULL && s->stopped) {
+
+        /* on its way here it waited for something, and now nobody wants it */
+
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    if (s == NULL || sr->content_handler == NULL
         || sr->content_handler == ngx_meshkit_upstream_content_handler)
     {
         return NGX_DECLINED;

@@ -158,4 +158,18 @@ for my $name (sort keys %inside) {
     $e->done;
 }
 
+# A subrequest of Lua's ends after the open did: nobody is asked any more.
+{
+    my $e = edge(policy => "rewrite_by_lua_block { $capture }");
+    my $share = $e->share(size => 1000, policy_id => 'p-1');
+    my $client = begin($e, "/raw/$share->{id}", 'later');
+    my $line = <$client>;
+
+    like($line, qr{^HTTP/1.1 503}, 'late for a decision: refused');
+    is($e->log({ tag => 'later' })->{outcome}, 'policy_provider_error',
+       'late for a decision: the request ends');
+    is($e->policy->count, 0, 'late for a decision: nobody is asked for it');
+    $e->done;
+}
+
 done_testing();
