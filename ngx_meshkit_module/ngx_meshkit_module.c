@@ -6,7 +6,7 @@
 #include "ngx_meshkit_counters.h"
 #include "ngx_meshkit_denylist.h"
 #include "ngx_meshkit_redact.h"
-#include "ngx_meshkit_subrequest.h"
+#include "ngx_meshkit_stranger.h"
 
 
 #define NGX_MESHKIT_ANYWHERE                                                  \
@@ -202,6 +202,7 @@ ngx_meshkit_module_init(ngx_conf_t *cf)
         || ngx_meshkit_served_init(cf) != NGX_OK
         || ngx_meshkit_upstream_init(cf) != NGX_OK
         || ngx_meshkit_cache_init(cf) != NGX_OK
+        || ngx_meshkit_stranger_init(cf) != NGX_OK
         || ngx_meshkit_counters_add_zone(cf) != NGX_OK
         || ngx_meshkit_redact_init(cf) != NGX_OK
         || ngx_meshkit_locations_init(cf) != NGX_OK)

@@ -129,6 +129,7 @@ typedef struct {
 typedef struct ngx_meshkit_open_s        ngx_meshkit_open_t;
 typedef struct ngx_meshkit_subrequest_s  ngx_meshkit_subrequest_t;
 typedef struct ngx_meshkit_upstream_s    ngx_meshkit_upstream_t;
+typedef struct ngx_meshkit_stranger_s    ngx_meshkit_stranger_t;
 typedef struct ngx_meshkit_fetch_s       ngx_meshkit_fetch_t;
 typedef struct ngx_meshkit_spool_s       ngx_meshkit_spool_t;
 typedef struct ngx_meshkit_response_s    ngx_meshkit_response_t;
@@ -169,6 +170,7 @@ struct ngx_meshkit_open_s {
 
     ngx_queue_t                    queue;       /* of the worker's opens */
     ngx_queue_t                    subrequests; /* that hold a pool */
+    ngx_meshkit_stranger_t        *strangers;   /* subrequests of others */
     ngx_http_posted_request_t      posted;
     ngx_meshkit_subrequest_t      *asked;       /* what is waited for */
     ngx_msec_t                     policy_start;

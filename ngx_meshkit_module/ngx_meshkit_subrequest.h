@@ -81,6 +81,7 @@ struct ngx_meshkit_subrequest_s {
     uint64_t               used;        /* ... up to its last good block */
 
     ngx_meshkit_upstream_t *upstreams;  /* of all requests in the pool */
+    ngx_meshkit_stranger_t *strangers;  /* requests of others in the pool */
 
     ngx_meshkit_local_t    local;       /* this server failed, not it */
     ngx_int_t            (*input_filter_init)(void *data);

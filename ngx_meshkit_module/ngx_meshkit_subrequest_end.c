@@ -4,7 +4,7 @@
  */
 
 #include "ngx_meshkit_pool.h"
-#include "ngx_meshkit_subrequest.h"
+#include "ngx_meshkit_stranger.h"
 
 
 /*
@@ -44,34 +44,6 @@ ngx_meshkit_subrequest_skip(ngx_http_request_t *sr)
 
 
 /*
- * Requests that others made, in memory of a subrequest or of the main request:
- * auth_request, mirror, slices, Lua, the update of a cached response in the
- * background.  nginx has no list of them, but counts all.
- */
-static ngx_uint_t
-ngx_meshkit_subrequest_has_strangers(const ngx_meshkit_open_t *open)
-{
-    ngx_uint_t                       known;
-    ngx_queue_t                     *q;
-    ngx_http_request_t              *r;
-    const ngx_meshkit_subrequest_t  *s;
-
-    r = open->request;
-    known = 1 + r->discard_body;
-
-    for (q = ngx_queue_head(&open->subrequests);
-         q != ngx_queue_sentinel(&open->subrequests);
-         q = ngx_queue_next(q))
-    {
-        s = ngx_queue_data(q, ngx_meshkit_subrequest_t, queue);
-        known += s->counted;
-    }
-
-    return r->count > known;
-}
-
-
-/*
  * Whether somebody would come back to it who cannot be told not to: a thread,
  * or a request that a module made on its way to the content (auth_request,
  * Lua).  An upstream can be told, and what merely waits.
@@ -97,7 +69,7 @@ ngx_meshkit_subrequest_is_busy(const ngx_meshkit_subrequest_t *s)
 
     return sr->write_event_handler != ngx_http_handler && !s->written
            && (sr->upstream == NULL || sr->upstream->cleanup == NULL)
-           && ngx_meshkit_subrequest_has_strangers(s->open);
+           && ngx_meshkit_stranger_is_in(s);
 }
 
 
@@ -193,7 +165,7 @@ ngx_meshkit_subrequest_is_held(const ngx_meshkit_subrequest_t *s)
 {
     return s->counted || s->request->aio
            || ngx_meshkit_pool_is_awaited(s->open->request, s->pool)
-           || ngx_meshkit_subrequest_has_strangers(s->open);
+           || ngx_meshkit_stranger_is_in(s);
 }
 
 

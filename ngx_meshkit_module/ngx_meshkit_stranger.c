@@ -1,0 +1,150 @@
+/*
+ * ngx_meshkit_stranger: whose memory subrequests of others are in.
+ */
+
+#include "ngx_meshkit_stranger.h"
+
+
+struct ngx_meshkit_stranger_s {
+    ngx_meshkit_stranger_t      *next;
+    ngx_http_request_t          *request;
+    ngx_http_post_subrequest_t   post;
+};
+
+
+/* Those that were seen and are not at their end. */
+static ngx_uint_t
+ngx_meshkit_stranger_count(const ngx_meshkit_stranger_t *stranger)
+{
+    ngx_uint_t  n;
+
+    n = 0;
+
+    for ( /* void */ ; stranger != NULL; stranger = stranger->next) {
+        n += !stranger->request->done;
+    }
+
+    return n;
+}
+
+
+/* Whether there are some that were not seen: they may be anywhere. */
+static ngx_uint_t
+ngx_meshkit_stranger_is_unseen(const ngx_meshkit_open_t *open)
+{
+    ngx_uint_t                       known;
+    ngx_queue_t                     *q;
+    ngx_http_request_t              *r;
+    const ngx_meshkit_subrequest_t  *s;
+
+    r = open->request;
+    known = 1 + r->discard_body + ngx_meshkit_stranger_count(open->strangers);
+
+    for (q = ngx_queue_head(&open->subrequests);
+         q != ngx_queue_sentinel(&open->subrequests);
+         q = ngx_queue_next(q))
+    {
+        s = ngx_queue_data(q, ngx_meshkit_subrequest_t, queue);
+        known += s->counted + ngx_meshkit_stranger_count(s->strangers);
+    }
+
+    return r->count > known;
+}
+
+
+ngx_uint_t
+ngx_meshkit_stranger_is_in(const ngx_meshkit_subrequest_t *s)
+{
+    return ngx_meshkit_stranger_count(s->strangers) > 0
+           || ngx_meshkit_stranger_is_unseen(s->open);
+}
+
+
+/*
+ * nginx ends a subrequest when it has the connection's events, and none of
+ * those below one in the background would ever have them.
+ */
+static ngx_int_t
+ngx_meshkit_stranger_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
+{
+    sr->connection->data = sr;
+
+    return rc;
+}
+
+
+/* In the first phases that a subrequest comes to; it may come to both. */
+static ngx_int_t
+ngx_meshkit_stranger_handler(ngx_http_request_t *sr)
+{
+    ngx_pool_t                *pool;
+    ngx_meshkit_open_t        *open;
+    ngx_meshkit_stranger_t    *stranger, **list;
+    ngx_meshkit_subrequest_t  *s;
+
+    open = sr == sr->main ? NULL : ngx_meshkit_handler_get(sr);
+
+    if (open == NULL || open->over) {
+        return NGX_DECLINED;
+    }
+
+    s = ngx_meshkit_subrequest_get(sr);
+    list = s != NULL ? &s->strangers : &open->strangers;
+    pool = s != NULL ? s->pool : open->request->pool;
+
+    if ((s != NULL && sr == s->request) || sr->pool != pool) {
+        return NGX_DECLINED;
+    }
+
+    for (stranger = *list; stranger != NULL; stranger = stranger->next) {
+        if (stranger->request == sr) {
+            return NGX_DECLINED;
+        }
+    }
+
+    stranger = ngx_pcalloc(pool, sizeof(ngx_meshkit_stranger_t));
+    if (stranger == NULL) {
+
+        /* it was not seen, then */
+
+        return NGX_DECLINED;
+    }
+
+    stranger->request = sr;
+    stranger->next = *list;
+    *list = stranger;
+
+    if (s != NULL && !sr->background && sr->post_subrequest == NULL) {
+        stranger->post.handler = ngx_meshkit_stranger_done;
+        sr->post_subrequest = &stranger->post;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_meshkit_stranger_init(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    static const ngx_uint_t     phases[] = {
+        NGX_HTTP_SERVER_REWRITE_PHASE, NGX_HTTP_REWRITE_PHASE
+    };
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    for (i = 0; i < sizeof(phases) / sizeof(ngx_uint_t); i++) {
+
+        h = ngx_array_push(&cmcf->phases[phases[i]].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_meshkit_stranger_handler;
+    }
+
+    return NGX_OK;
+}
