@@ -40,7 +40,7 @@ sub opens {
         http => 'upstream slow { server 127.0.0.1:%%PORT_slow%%; }',
         server => 'location = /_mirror { internal; proxy_pass http://slow; }',
     });
-    my $share = $e->share(size => 30_000_000);
+    my $share = $e->share(size => 14_000_000);
 
     $share->{plain} = Meshkit::Process::slurp($share->{file});
     $e->nginx->port('slow', $slow->port);
