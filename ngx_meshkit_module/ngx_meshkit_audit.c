@@ -539,17 +539,6 @@ ngx_meshkit_audit_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_meshkit_audit_init(ngx_conf_t *cf)
 {
-    ngx_http_handler_pt        *handler;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    handler = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
-    if (handler == NULL) {
-        return NGX_ERROR;
-    }
-
-    *handler = ngx_meshkit_audit_handler;
-
-    return NGX_OK;
+    return ngx_meshkit_module_add_handler(cf, NGX_HTTP_LOG_PHASE,
+                                          ngx_meshkit_audit_handler);
 }

@@ -194,6 +194,26 @@ static ngx_command_t  ngx_meshkit_commands[] = {
 };
 
 
+ngx_int_t
+ngx_meshkit_module_add_handler(ngx_conf_t *cf, ngx_http_phases phase,
+    ngx_http_handler_pt handler)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[phase].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = handler;
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_meshkit_module_init(ngx_conf_t *cf)
 {

@@ -239,6 +239,13 @@ ngx_meshkit_bytes_of(const u_char *data, size_t len)
 
 extern ngx_module_t  ngx_meshkit_module;
 
+/*
+ * In postconfiguration: puts a handler into a phase, before those that are in
+ * it.  NGX_OK, or NGX_ERROR for no memory.
+ */
+ngx_int_t ngx_meshkit_module_add_handler(ngx_conf_t *cf, ngx_http_phases phase,
+    ngx_http_handler_pt handler);
+
 
 /*
  * ngx_meshkit_handler.c: the content handler; the open that a request is, or

@@ -361,11 +361,9 @@ ngx_meshkit_question_check_location(ngx_http_request_t *sr)
 ngx_int_t
 ngx_meshkit_question_init(ngx_conf_t *cf)
 {
-    static ngx_str_t            name = ngx_string("request_method");
+    static ngx_str_t          name = ngx_string("request_method");
 
-    ngx_http_handler_pt        *h;
-    ngx_meshkit_main_conf_t    *mmcf;
-    ngx_http_core_main_conf_t  *cmcf;
+    ngx_meshkit_main_conf_t  *mmcf;
 
     mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_meshkit_module);
 
@@ -374,14 +372,6 @@ ngx_meshkit_question_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    *h = ngx_meshkit_question_check_location;
-
-    return NGX_OK;
+    return ngx_meshkit_module_add_handler(cf, NGX_HTTP_REWRITE_PHASE,
+                                          ngx_meshkit_question_check_location);
 }

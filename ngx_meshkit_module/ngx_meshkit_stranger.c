@@ -126,25 +126,13 @@ ngx_meshkit_stranger_handler(ngx_http_request_t *sr)
 ngx_int_t
 ngx_meshkit_stranger_init(ngx_conf_t *cf)
 {
-    ngx_uint_t                  i;
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    static const ngx_uint_t     phases[] = {
-        NGX_HTTP_SERVER_REWRITE_PHASE, NGX_HTTP_REWRITE_PHASE
-    };
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    for (i = 0; i < sizeof(phases) / sizeof(ngx_uint_t); i++) {
-
-        h = ngx_array_push(&cmcf->phases[phases[i]].handlers);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
-
-        *h = ngx_meshkit_stranger_handler;
+    if (ngx_meshkit_module_add_handler(cf, NGX_HTTP_SERVER_REWRITE_PHASE,
+                                       ngx_meshkit_stranger_handler)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_meshkit_module_add_handler(cf, NGX_HTTP_REWRITE_PHASE,
+                                          ngx_meshkit_stranger_handler);
 }
