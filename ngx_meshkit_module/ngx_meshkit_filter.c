@@ -6,6 +6,7 @@
  */
 
 #include "ngx_meshkit_local.h"
+#include "ngx_meshkit_stranger.h"
 
 
 /* a bit of r->buffered that no filter of a proxied answer uses */
@@ -409,7 +410,13 @@ ngx_meshkit_filter_body(ngx_http_request_t *sr, ngx_chain_t *in)
         return ngx_meshkit_next_body_filter(sr, in);
     }
 
-    if (s->finished || sr != s->request) {
+    if (sr != s->request) {
+        ngx_meshkit_stranger_sent(sr, in);
+        ngx_meshkit_filter_drop(in);
+        return NGX_OK;
+    }
+
+    if (s->finished) {
         ngx_meshkit_filter_drop(in);
         return NGX_OK;
     }

@@ -62,8 +62,22 @@ ngx_meshkit_stranger_is_in(const ngx_meshkit_subrequest_t *s)
 
 /*
  * nginx ends a subrequest when it has the connection's events, and none of
- * those below one in the background would ever have them.
+ * those below one in the background would ever have them.  One that a module
+ * waits for has that module's handler, which may be how it is known: it gets
+ * the events with its last bytes.
  */
+void
+ngx_meshkit_stranger_sent(ngx_http_request_t *sr, const ngx_chain_t *in)
+{
+    for ( /* void */ ; in != NULL && !sr->background; in = in->next) {
+        if (in->buf->last_buf || in->buf->last_in_chain) {
+            sr->connection->data = sr;
+        }
+    }
+}
+
+
+/* One that no module waits for gets them when nginx ends it. */
 static ngx_int_t
 ngx_meshkit_stranger_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 {

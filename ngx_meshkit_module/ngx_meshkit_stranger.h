@@ -16,6 +16,9 @@
 /* 1 if the memory of the subrequest is, or may be, in use by one of them */
 ngx_uint_t ngx_meshkit_stranger_is_in(const ngx_meshkit_subrequest_t *s);
 
+/* From the body filter: nginx is to end it when its last bytes are there. */
+void ngx_meshkit_stranger_sent(ngx_http_request_t *sr, const ngx_chain_t *in);
+
 ngx_int_t ngx_meshkit_stranger_init(ngx_conf_t *cf);
 
 

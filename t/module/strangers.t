@@ -63,32 +63,36 @@ SKIP: {
 
     skip $reason, 1 if $reason;
 
-    my $e = Meshkit::Edge->new(
-        nginx => { modules => ['ngx_http_echo_module'] },
-        text => { server => <<'EOL' });
+    for my $how ('subrequest_async GET', 'subrequest GET', 'location',
+                 'location_async')
+    {
+        my $e = Meshkit::Edge->new(
+            nginx => { modules => ['ngx_http_echo_module'] },
+            text => { server => <<"EOL" });
 location = /_part { internal; return 200 '{}'; }
 location /_echo/ {
     internal;
     default_type application/json;
-    echo_subrequest_async GET /_part;
+    echo_$how /_part;
     echo '{}';
 }
-location ~ ^/echo/(?<cap>.*)$ {
-    meshkit_open $cap;
+location ~ ^/echo/(?<cap>.*)\$ {
+    meshkit_open \$cap;
     meshkit_metadata /_echo;
     meshkit_gateway /_gw/0;
 }
 EOL
-    my $share = $e->share(size => 1000);
+        my $share = $e->share(size => 1000);
 
-    $e->start;
+        $e->start;
 
-    my $r = $e->get("/echo/$share->{id}");
+        my $r = $e->get("/echo/$share->{id}");
 
-    is($r->status, 503, 'echo is no service that makes a record of others');
-    is($e->log($r)->{outcome}, 'metadata_provider_error',
-       'echo: the request ends');
-    $e->done;
+        is($r->status, 503, "echo_$how: it is no service");
+        is($e->log($r)->{outcome}, 'metadata_provider_error',
+           "echo_$how: the request ends");
+        $e->done;
+    }
 }
 
 done_testing();
