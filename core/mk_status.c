@@ -127,6 +127,10 @@ static const mk_status_row_t  mk_status_rows[MK_STATUS_COUNT] = {
         "The file is larger than this gateway serves",
         "Ask the gateway's operator for the limit." },
 
+    [MK_GATEWAY_OVERLOADED] = { "gateway_overloaded", 503,
+        "The gateway has no room for another file now",
+        "Try again in a few seconds." },
+
     [MK_INTERNAL_ERROR] = { "internal_error", 500,
         "The gateway failed",
         "Try again later, or tell the gateway's operator." },

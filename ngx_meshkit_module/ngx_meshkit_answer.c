@@ -11,6 +11,9 @@
 /* RFC 6750, 3: a parameter is needed, and no error where no token came */
 #define NGX_MESHKIT_CHALLENGE    "Bearer realm=\"meshkit\""
 
+/* seconds: long enough for some opens to end, short enough to wait for */
+#define NGX_MESHKIT_RETRY_AFTER  "5"
+
 #define NGX_MESHKIT_PROBLEM_MAX  1024
 
 
@@ -403,10 +406,7 @@ ngx_meshkit_answer_has_error_page(ngx_http_request_t *r, ngx_uint_t status)
 }
 
 
-/*
- * RFC 9110, 11.6.1: a 401 says how to do better, also where an error_page
- * takes the document's place.
- */
+/* RFC 9110, 11.6.1: a 401 says how to do better */
 static ngx_int_t
 ngx_meshkit_answer_challenge(ngx_meshkit_open_t *open)
 {
@@ -422,6 +422,29 @@ ngx_meshkit_answer_challenge(ngx_meshkit_open_t *open)
     open->request->headers_out.www_authenticate = h;
 
     return NGX_OK;
+}
+
+
+/*
+ * What a client is to do next, in a header: it is sent also where an
+ * error_page takes the document's place.
+ */
+static ngx_int_t
+ngx_meshkit_answer_remedy(ngx_meshkit_open_t *open)
+{
+    if (mk_status_http(open->outcome) == NGX_HTTP_UNAUTHORIZED) {
+        return ngx_meshkit_answer_challenge(open);
+    }
+
+    if (open->outcome != MK_GATEWAY_OVERLOADED) {
+        return NGX_OK;
+    }
+
+    /* RFC 9110, 10.2.3 */
+
+    return ngx_meshkit_guard_add(open, "Retry-After", NGX_MESHKIT_RETRY_AFTER,
+                                 sizeof(NGX_MESHKIT_RETRY_AFTER) - 1)
+           == NULL ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -467,8 +490,7 @@ ngx_meshkit_answer_problem(ngx_meshkit_open_t *open)
     status = mk_status_http(open->outcome);
 
     if (ngx_meshkit_guard_create(open) == NULL
-        || (status == NGX_HTTP_UNAUTHORIZED
-            && ngx_meshkit_answer_challenge(open) != NGX_OK))
+        || ngx_meshkit_answer_remedy(open) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

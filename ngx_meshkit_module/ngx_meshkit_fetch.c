@@ -263,7 +263,8 @@ ngx_meshkit_fetch_exhausted(ngx_meshkit_fetch_t *f)
 
     for (i = 0; i < f->ngateways; i++) {
         gateway = &f->gateways[i];
-        fault = gateway->local ? MK_INTERNAL_ERROR : gateway->fault;
+        fault = gateway->local ? ngx_meshkit_local_outcome(f->open->local)
+                               : gateway->fault;
 
         if (i == 0) {
             outcome = fault;
@@ -277,9 +278,11 @@ ngx_meshkit_fetch_exhausted(ngx_meshkit_fetch_t *f)
         outcome = MK_PROVIDER_REQUEST_FAILED;
     }
 
-    ngx_meshkit_open_decide(f->open, outcome, outcome == MK_INTERNAL_ERROR
-                                     ? ngx_meshkit_local_why(f->open->local)
-                                     : "no gateway is left");
+    ngx_meshkit_open_decide(f->open, outcome,
+                            outcome == MK_INTERNAL_ERROR
+                            || outcome == MK_GATEWAY_OVERLOADED
+                            ? ngx_meshkit_local_why(f->open->local)
+                            : "no gateway is left");
 }
 
 

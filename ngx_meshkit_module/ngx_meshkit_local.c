@@ -20,6 +20,14 @@
 #include "ngx_meshkit_local.h"
 
 
+mk_status_t
+ngx_meshkit_local_outcome(ngx_meshkit_local_t local)
+{
+    return local == NGX_MESHKIT_LOCAL_CONNECTIONS ? MK_GATEWAY_OVERLOADED
+                                                  : MK_INTERNAL_ERROR;
+}
+
+
 const char *
 ngx_meshkit_local_why(ngx_meshkit_local_t local)
 {

@@ -25,6 +25,9 @@ void ngx_meshkit_local_note(ngx_meshkit_subrequest_t *s, ngx_int_t rc);
  */
 void ngx_meshkit_local_watch(ngx_meshkit_subrequest_t *s);
 
+/* MK_GATEWAY_OVERLOADED where connections are short, else MK_INTERNAL_ERROR */
+mk_status_t ngx_meshkit_local_outcome(ngx_meshkit_local_t local);
+
 /* the cause, for the log; "storage", "connections", "other", for counters */
 const char *ngx_meshkit_local_why(ngx_meshkit_local_t local);
 const char *ngx_meshkit_local_name(ngx_meshkit_local_t local);

@@ -55,7 +55,7 @@ ngx_meshkit_repeat_pause(ngx_meshkit_open_t *open)
     if (!open->deadline.timer_set
         && ngx_current_msec - open->pauses_since >= NGX_MESHKIT_PAUSE_TIME)
     {
-        ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR,
+        ngx_meshkit_open_decide(open, ngx_meshkit_local_outcome(open->local),
                                 ngx_meshkit_local_why(open->local));
         return;
     }
@@ -192,7 +192,7 @@ void
 ngx_meshkit_repeat_late(ngx_meshkit_open_t *open)
 {
     if (open->pause.timer_set) {
-        ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR,
+        ngx_meshkit_open_decide(open, ngx_meshkit_local_outcome(open->local),
                                 ngx_meshkit_local_why(open->local));
     }
 }

@@ -364,12 +364,14 @@ EOT
     my @clients = occupy($e, 1);
     my $r = $e->get("$path$share->{id}", timeout => 30);
 
-    is($e->outcome($r, $share), '500 internal_error',
+    is($e->outcome($r, $share), '503 gateway_overloaded',
        "no connection to $who until the deadline");
+    is_deeply([$r->headers('Retry-After')], [5],
+              "no connection to $who until the deadline: when to come back");
     @clients = ();
     is($e->log($r)->{gateways_failed}, 0,
        "no connection to $who until the deadline: no gateway failed");
-    like(join("\n", $e->nginx->grep_log(qr/refused: internal_error/)),
+    like(join("\n", $e->nginx->grep_log(qr/refused: gateway_overloaded/)),
          qr/nginx has no connection or no file descriptor left/,
          "no connection to $who until the deadline: the log names the cause");
 }
