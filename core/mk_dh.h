@@ -14,11 +14,13 @@
 
 
 /*
- * peer is a key that mk_pkey made, so its public part is valid.  MK_OK;
- * MK_KEY_UNWRAP_FAILED if the secret is all zero or no point; else
- * MK_INTERNAL_ERROR.  On failure out is zeroed.
+ * peer is the bytes of a public key of the same type (mk_pkey), from anybody.
+ * MK_OK; MK_KEY_UNWRAP_FAILED if they have another length, are no point of
+ * P-256 (SP 800-56A section 5.6.2.3.4: the curve has no other subgroup), or
+ * if the secret is all zero; MK_INTERNAL_ERROR if key is public or signs, or
+ * if OpenSSL fails.  On failure out is zeroed.
  */
-mk_status_t mk_dh_secret(const mk_key_t *key, EVP_PKEY *peer,
+mk_status_t mk_dh_secret(const mk_key_t *key, mk_bytes_t peer,
     uint8_t out[MK_DH_SECRET]);
 
 

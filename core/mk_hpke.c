@@ -2,11 +2,8 @@
 
 #include "mk_dh.h"
 #include "mk_hpke_internal.h"
-#include "mk_pkey.h"
 
 #include <openssl/crypto.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
 
 #include <string.h>
 
@@ -142,30 +139,26 @@ mk_hpke_labeled_expand(mk_hpke_secrets_t *secrets,
 
 /* section 4.1, with kem_context = enc || pkRm */
 static int
-mk_hpke_extract_and_expand(unsigned kem, mk_bytes_t enc, EVP_PKEY *recipient,
+mk_hpke_extract_and_expand(const mk_key_t *recipient, mk_bytes_t enc,
     mk_hpke_secrets_t *secrets)
 {
-    size_t           len;
     uint8_t          context[MK_HPKE_KEM_CONTEXT];
-    uint8_t          public[MK_PKEY_PUBLIC_MAX];
-    mk_bytes_t       dh, info, none;
+    mk_bytes_t       dh, info, none, public;
     mk_hpke_suite_t  suite;
 
-    if (!mk_pkey_public(recipient, public, &len)) {
-        return 0;
-    }
+    public = mk_key_public(recipient);
 
     memcpy(context, enc.data, enc.len);
-    memcpy(context + enc.len, public, len);
+    memcpy(context + enc.len, public.data, public.len);
 
     info.data = context;
-    info.len = enc.len + len;
+    info.len = enc.len + public.len;
     dh.data = secrets->dh;
     dh.len = MK_HPKE_SECRET;
     none.data = NULL;
     none.len = 0;
 
-    suite = mk_hpke_kem_suite(kem);
+    suite = mk_hpke_kem_suite(mk_hpke_kem(recipient));
 
     return mk_hpke_labeled_extract(secrets, &suite, none, "eae_prk", dh,
                                    secrets->eae_prk)
@@ -181,7 +174,7 @@ mk_hpke_encap(const mk_key_t *recipient, mk_hpke_secrets_t *secrets,
     uint8_t *enc, size_t *enc_len)
 {
     mk_key_t    *ephemeral;
-    mk_bytes_t   encapsulated;
+    mk_bytes_t   public;
     mk_status_t  status;
 
     ephemeral = mk_key_generate(mk_key_type(recipient));
@@ -189,23 +182,20 @@ mk_hpke_encap(const mk_key_t *recipient, mk_hpke_secrets_t *secrets,
         return MK_INTERNAL_ERROR;
     }
 
-    status = MK_INTERNAL_ERROR;
+    public = mk_key_public(ephemeral);
+    memcpy(enc, public.data, public.len);
+    *enc_len = public.len;
 
-    if (mk_pkey_public(mk_key_pkey(ephemeral), enc, enc_len)) {
-        status = mk_dh_secret(ephemeral, mk_key_pkey(recipient), secrets->dh);
-    }
-
+    status = mk_dh_secret(ephemeral, mk_key_public(recipient), secrets->dh);
     mk_key_free(ephemeral);
 
     if (status != MK_OK) {
         return MK_INTERNAL_ERROR;
     }
 
-    encapsulated.data = enc;
-    encapsulated.len = *enc_len;
+    public.data = enc;
 
-    return mk_hpke_extract_and_expand(mk_hpke_kem(recipient), encapsulated,
-                                      mk_key_pkey(recipient), secrets)
+    return mk_hpke_extract_and_expand(recipient, public, secrets)
            ? MK_OK : MK_INTERNAL_ERROR;
 }
 
@@ -213,23 +203,14 @@ mk_hpke_encap(const mk_key_t *recipient, mk_hpke_secrets_t *secrets,
 mk_status_t
 mk_hpke_decap(const mk_key_t *key, mk_bytes_t enc, mk_hpke_secrets_t *secrets)
 {
-    EVP_PKEY     *ephemeral;
-    mk_status_t   status;
+    mk_status_t  status;
 
-    ephemeral = mk_pkey_from_public(mk_key_type(key), enc);
-    if (ephemeral == NULL) {
-        return MK_KEY_UNWRAP_FAILED;
-    }
-
-    status = mk_dh_secret(key, ephemeral, secrets->dh);
-    EVP_PKEY_free(ephemeral);
-
+    status = mk_dh_secret(key, enc, secrets->dh);
     if (status != MK_OK) {
         return status;
     }
 
-    return mk_hpke_extract_and_expand(mk_hpke_kem(key), enc,
-                                      mk_key_pkey(key), secrets)
+    return mk_hpke_extract_and_expand(key, enc, secrets)
            ? MK_OK : MK_INTERNAL_ERROR;
 }
 

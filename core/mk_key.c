@@ -29,6 +29,10 @@ struct mk_key_s {
     EVP_PKEY       *pkey;
     mk_key_type_t   type;
     unsigned        is_private:1;
+    EC_GROUP       *group;              /* of a private P-256 key */
+    mk_secret_t    *number;             /* likewise */
+    size_t          public_len;
+    uint8_t         public[MK_PKEY_PUBLIC_MAX];
     char            x[MK_KEY_TEXT];
     char            y[MK_KEY_TEXT];     /* empty but for P-256 */
     char            thumbprint[MK_KEY_THUMBPRINT + 1];
@@ -51,15 +55,13 @@ static const struct {
 static int
 mk_key_set_coordinates(mk_key_t *key)
 {
-    size_t         len;
-    uint8_t        bytes[MK_PKEY_PUBLIC_MAX];
     const uint8_t  *x;
 
-    if (!mk_pkey_public(key->pkey, bytes, &len)) {
+    if (!mk_pkey_public(key->pkey, key->public, &key->public_len)) {
         return 0;
     }
 
-    x = bytes;
+    x = key->public;
 
     if (key->type == MK_KEY_P256) {
         x++;
@@ -111,6 +113,23 @@ mk_key_set_thumbprint(mk_key_t *key)
 }
 
 
+static int
+mk_key_set_number(mk_key_t *key)
+{
+    if (!key->is_private || key->type != MK_KEY_P256) {
+        return 1;
+    }
+
+    ERR_set_mark();
+    key->group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    ERR_pop_to_mark();
+
+    key->number = mk_pkey_number(key->pkey);
+
+    return key->group != NULL && key->number != NULL;
+}
+
+
 /* takes pkey over, also on failure */
 static mk_key_t *
 mk_key_create(EVP_PKEY *pkey, int is_private)
@@ -128,7 +147,7 @@ mk_key_create(EVP_PKEY *pkey, int is_private)
     key->is_private = is_private != 0;
 
     if (key->type == MK_KEY_NONE || !mk_key_set_coordinates(key)
-        || !mk_key_set_thumbprint(key))
+        || !mk_key_set_thumbprint(key) || !mk_key_set_number(key))
     {
         mk_key_free(key);
         return NULL;
@@ -323,6 +342,8 @@ mk_key_free(mk_key_t *key)
 
     /* OpenSSL wipes the private part */
     EVP_PKEY_free(key->pkey);
+    EC_GROUP_free(key->group);
+    mk_secret_free(key->number);
     free(key);
 }
 
@@ -352,6 +373,32 @@ const char *
 mk_key_kid(const mk_key_t *key)
 {
     return key->kid;
+}
+
+
+mk_bytes_t
+mk_key_public(const mk_key_t *key)
+{
+    mk_bytes_t  public;
+
+    public.data = key->public;
+    public.len = key->public_len;
+
+    return public;
+}
+
+
+const EC_GROUP *
+mk_key_group(const mk_key_t *key)
+{
+    return key->group;
+}
+
+
+const mk_secret_t *
+mk_key_number(const mk_key_t *key)
+{
+    return key->number;
 }
 
 

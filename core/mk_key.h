@@ -66,7 +66,10 @@ const char *mk_key_thumbprint(const mk_key_t *key);
 /* the "kid" of its JWK, else the thumbprint; borrowed */
 const char *mk_key_kid(const mk_key_t *key);
 
-/* borrowed; for mk_hpke and mk_jws only */
+/* the public part, as mk_pkey has it; borrowed */
+mk_bytes_t mk_key_public(const mk_key_t *key);
+
+/* borrowed; for mk_dh and mk_signature only */
 EVP_PKEY *mk_key_pkey(const mk_key_t *key);
 
 /*

@@ -1,7 +1,5 @@
 #include "mk_pkey.h"
 
-#include "mk_secret.h"
-
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -140,6 +138,41 @@ mk_pkey_public(const EVP_PKEY *pkey, uint8_t out[MK_PKEY_PUBLIC_MAX],
     }
 
     return done;
+}
+
+
+mk_secret_t *
+mk_pkey_number(const EVP_PKEY *pkey)
+{
+    int           done;
+    OSSL_PARAM    params[2];
+    mk_secret_t  *number;
+
+    number = mk_secret_create(MK_PKEY_PRIVATE);
+    if (number == NULL) {
+        return NULL;
+    }
+
+    params[0] = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY,
+                                        mk_secret_bytes(number),
+                                        MK_PKEY_PRIVATE);
+    params[1] = OSSL_PARAM_construct_end();
+
+    ERR_set_mark();
+
+    /* a short number is padded to that length */
+    done = EVP_PKEY_get_params(pkey, params) == 1
+           && OSSL_PARAM_modified(&params[0])
+           && params[0].return_size == MK_PKEY_PRIVATE;
+
+    ERR_pop_to_mark();
+
+    if (!done) {
+        mk_secret_free(number);
+        return NULL;
+    }
+
+    return number;
 }
 
 

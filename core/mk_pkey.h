@@ -9,6 +9,7 @@
 #define MK_PKEY_H
 
 #include "mk_key.h"
+#include "mk_secret.h"
 
 
 #define MK_PKEY_COORDINATE  32
@@ -33,6 +34,13 @@ mk_key_type_t mk_pkey_type(const EVP_PKEY *pkey);
 /* 1 and *len bytes, or 0 with both zeroed if OpenSSL fails */
 int mk_pkey_public(const EVP_PKEY *pkey, uint8_t out[MK_PKEY_PUBLIC_MAX],
     size_t *len);
+
+/*
+ * The private number of a P-256 key, MK_PKEY_PRIVATE bytes in the machine's
+ * order, by way of the secure heap only; the caller owns it.  NULL for a
+ * public key, for one of another type, or if OpenSSL fails.
+ */
+mk_secret_t *mk_pkey_number(const EVP_PKEY *pkey);
 
 /*
  * The public key with those bytes; the caller owns it.  NULL if they have
