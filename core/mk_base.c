@@ -16,9 +16,12 @@
 #define MK_BASE58_DATA_MAX    64
 #define MK_BASE58_DIGITS_MAX  88        /* ceil(64 * 8 / log2(58)) */
 
+/* the words that the decoder can need, and the digits of one: 58^5 */
+#define MK_BASE58_WORDS_MAX   41    /* ceil(MK_BASE58_TEXT_MAX log2(58) / 32) */
+#define MK_BASE58_FACTOR      656356768u
+
 
 static const char  mk_base32_lower[] = "abcdefghijklmnopqrstuvwxyz234567";
-static const char  mk_base32_upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 static const char  mk_base58_alphabet[] =
     "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
@@ -167,19 +170,17 @@ mk_base64url_encode(const uint8_t *data, size_t len, char *out,
 }
 
 
-/* where c stands in the alphabet; -1 if it does not */
+/* the five bits of a base32 character; -1 if it is none */
 static int
-mk_base_find(const char *alphabet, int c)
+mk_base32_value(int upper, uint8_t c)
 {
-    const char  *at;
+    int  letter, digit;
 
-    if (c == '\0') {
-        return -1;
-    }
+    letter = c - (upper ? 'A' : 'a');
+    digit = c - '2';
+    digit = (digit >= 0 && digit < 6) ? digit + 26 : -1;
 
-    at = strchr(alphabet, c);
-
-    return (at == NULL) ? -1 : (int) (at - alphabet);
+    return (letter >= 0 && letter < 26) ? letter : digit;
 }
 
 
@@ -187,12 +188,10 @@ int
 mk_base32_decode(const char *text, size_t len, int upper, uint8_t *out,
     size_t out_size, size_t *out_len)
 {
-    int          value;
-    size_t       i, n, need;
-    uint32_t     bits, acc;
-    const char  *alphabet;
+    int       value;
+    size_t    i, n, need;
+    uint32_t  bits, acc;
 
-    alphabet = upper ? mk_base32_upper : mk_base32_lower;
     need = len / 8 * 5 + (len % 8) * 5 / 8;
 
     if (need > out_size) {
@@ -204,7 +203,7 @@ mk_base32_decode(const char *text, size_t len, int upper, uint8_t *out,
     bits = 0;
 
     for (i = 0; i < len; i++) {
-        value = mk_base_find(alphabet, (uint8_t) text[i]);
+        value = mk_base32_value(upper, (uint8_t) text[i]);
 
         if (value < 0) {
             return mk_base_refuse(out, out_size, out_len);
@@ -268,46 +267,94 @@ mk_base32_encode(const uint8_t *data, size_t len, char *out, size_t out_size)
 }
 
 
+/* the digit of a base58btc character; -1 if it is none */
+static int
+mk_base58_value(uint8_t c)
+{
+    /* from '0' on */
+
+    static const int8_t  digits[] = {
+        -1,  0,  1,  2,  3,  4,  5,  6,  7,  8, -1, -1, -1, -1, -1, -1,
+        -1,  9, 10, 11, 12, 13, 14, 15, 16, -1, 17, 18, 19, 20, 21, -1,
+        22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, -1, -1, -1, -1, -1,
+        -1, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, -1, 44, 45, 46,
+        47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57,
+    };
+
+    return (c < '0' || c > 'z') ? -1 : digits[c - '0'];
+}
+
+
+/*
+ * The number that a text is, little-endian, in n words; 0 if it is none.
+ * Five digits at a time: what the number is multiplied by then still fits a
+ * word.
+ */
+static int
+mk_base58_number(const char *text, size_t len,
+    uint32_t num[MK_BASE58_WORDS_MAX], size_t *n)
+{
+    int       value;
+    size_t    i, j;
+    uint32_t  digits, factor;
+    uint64_t  carry;
+
+    *n = 0;
+
+    for (i = 0; i < len; /* void */) {
+
+        digits = 0;
+
+        for (factor = 1; factor < MK_BASE58_FACTOR && i < len; factor *= 58) {
+            value = mk_base58_value((uint8_t) text[i++]);
+
+            if (value < 0) {
+                return 0;
+            }
+
+            digits = digits * 58 + (uint32_t) value;
+        }
+
+        carry = digits;
+
+        for (j = 0; j < *n; j++) {
+            carry += (uint64_t) factor * num[j];
+            num[j] = (uint32_t) carry;
+            carry >>= 32;
+        }
+
+        if (carry > 0) {
+            num[(*n)++] = (uint32_t) carry;
+        }
+    }
+
+    return 1;
+}
+
+
 int
 mk_base58_decode(const char *text, size_t len, uint8_t *out, size_t out_size,
     size_t *out_len)
 {
-    int       value;
-    size_t    i, j, n, zeros;
-    uint8_t   num[MK_BASE58_TEXT_MAX];     /* little-endian, n bytes */
-    uint32_t  carry;
-
-    if (len > MK_BASE58_TEXT_MAX) {
-        return mk_base_refuse(out, out_size, out_len);
-    }
+    size_t    i, n, words, zeros;
+    uint32_t  num[MK_BASE58_WORDS_MAX];
 
     for (zeros = 0; zeros < len && text[zeros] == '1'; zeros++) {
         /* void */
     }
 
-    n = 0;
-    memset(num, 0, sizeof(num));
+    if (len > MK_BASE58_TEXT_MAX
+        || !mk_base58_number(text + zeros, len - zeros, num, &words))
+    {
+        return mk_base_refuse(out, out_size, out_len);
+    }
 
-    for (i = zeros; i < len; i++) {
-        value = mk_base_find(mk_base58_alphabet, (uint8_t) text[i]);
+    /* the highest word is not 0, but its highest bytes may be */
 
-        if (value < 0) {
-            return mk_base_refuse(out, out_size, out_len);
-        }
+    n = words * 4;
 
-        carry = (uint32_t) value;
-
-        for (j = 0; j < n; j++) {
-            carry += 58u * num[j];
-            num[j] = (uint8_t) carry;
-            carry >>= 8;
-        }
-
-        /* carry is below 58: a digit adds at most one byte */
-
-        if (carry > 0) {
-            num[n++] = (uint8_t) carry;
-        }
+    for (i = 4; words > 0 && num[words - 1] >> (8 * (i - 1)) == 0; i--) {
+        n--;
     }
 
     if (n > out_size || zeros > out_size - n) {
@@ -319,7 +366,7 @@ mk_base58_decode(const char *text, size_t len, uint8_t *out, size_t out_size,
     }
 
     for (i = 0; i < n; i++) {
-        out[zeros + i] = num[n - 1 - i];
+        out[zeros + n - 1 - i] = (uint8_t) (num[i / 4] >> (8 * (i % 4)));
     }
 
     *out_len = zeros + n;

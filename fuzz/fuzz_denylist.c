@@ -2,11 +2,12 @@
  * fuzz_denylist: a denylist's text, and what it denies.
  *
  * The input is a value, a NUL, and the text.  The lines are read once more
- * here, one by one and without an array: both must find the same.
+ * here, one by one and without an array: both must find the same.  So must a
+ * reading in portions, and those must be no more than the text allows.
  */
 
 #include "fuzz.h"
-#include "mk_denylist.h"
+#include "mk_denylist_reader.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -189,6 +190,37 @@ compare(const mk_denylist_t *list, mk_bytes_t text, mk_bytes_t wanted)
 }
 
 
+/* The list, by portions; NULL if the text is refused. */
+static mk_denylist_t *
+by_portions(mk_bytes_t text, size_t portion)
+{
+    size_t                 n, most;
+    const char            *why;
+    mk_status_t            status;
+    mk_denylist_t         *list;
+    mk_denylist_reader_t  *reader;
+
+    list = NULL;
+
+    /* of sorting: no more than the text's length, 16 times */
+
+    most = 17 * text.len / portion + 2;
+
+    status = mk_denylist_reader_create(text, &reader, &why);
+
+    for (n = 0; status == MK_OK && list == NULL; n++) {
+        FUZZ_HOLDS(n < most);
+        status = mk_denylist_reader_step(reader, portion, &list, &why);
+    }
+
+    FUZZ_HOLDS((status == MK_OK) == (why == NULL));
+
+    mk_denylist_reader_free(reader);
+
+    return list;
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -196,7 +228,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mk_bytes_t      in, wanted, text;
     const char     *why;
     mk_status_t     status;
-    mk_denylist_t  *list;
+    mk_denylist_t  *list, *same;
 
     in = fuzz_bytes(data, size);
     wanted = fuzz_part(&in);
@@ -204,10 +236,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text = fuzz_bytes(copy, in.len);
 
     status = mk_denylist_parse(text, &list, &why);
+    same = by_portions(text, 1 + wanted.len % 64);
+
+    FUZZ_HOLDS((list == NULL) == (same == NULL));
 
     if (status == MK_OK) {
         FUZZ_HOLDS(why == NULL);
         compare(list, text, wanted);
+        compare(same, text, wanted);
 
     } else {
         FUZZ_HOLDS(status == MK_INVALID_REQUEST);
@@ -218,6 +254,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     mk_denylist_free(list);
+    mk_denylist_free(same);
     free(copy);
 
     return 0;
