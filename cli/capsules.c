@@ -11,6 +11,22 @@
 #include "report.h"
 
 
+static int64_t
+capsules_revoked_at(const json_t *record)
+{
+    int64_t        moment;
+    const json_t  *status;
+
+    moment = 0;
+
+    if (mk_json_object(record, "status", &status) == 1) {
+        (void) mk_json_integer(status, "revokedAt", &moment);
+    }
+
+    return moment;
+}
+
+
 mk_status_t
 capsules_read(mk_bytes_t text, capsules_t *out)
 {
@@ -28,6 +44,7 @@ capsules_read(mk_bytes_t text, capsules_t *out)
 
     if (inner != NULL) {
         status = mk_capsule_read_record(text, &out->capsule);
+        out->revoked_at = capsules_revoked_at(object);
         out->is_record = 1;
 
     } else {

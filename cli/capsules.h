@@ -13,6 +13,7 @@
 typedef struct {
     mk_capsule_t  *capsule;         /* owned */
     json_t        *json;            /* owned: the capsule's own object */
+    int64_t        revoked_at;      /* as its status says; 0: it does not */
     unsigned       is_record:1;     /* the file had a status as well */
 } capsules_t;
 

@@ -62,8 +62,9 @@ files_guard(void)
         (void) sigaction(numbers[i], &action, NULL);
     }
 
-    /* a reader that went away is an error of write() */
+    /* a reader that went away, and a limit of size, are errors of write() */
     (void) signal(SIGPIPE, SIG_IGN);
+    (void) signal(SIGXFSZ, SIG_IGN);
 }
 
 
@@ -158,28 +159,18 @@ files_fill(int fd, const char *path, size_t max, char *data, size_t *len)
 }
 
 
-int
-files_read(const char *path, size_t max, char **data, size_t *len)
+static int
+files_read_fd(int fd, const char *path, size_t max, char **data, size_t *len)
 {
-    int    fd, rc;
+    int    rc;
     char  *text;
-
-    *data = NULL;
-    *len = 0;
-
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd == -1) {
-        return files_fail("read", path);
-    }
 
     text = malloc(max + 2);
     if (text == NULL) {
-        (void) close(fd);
         return report_no_memory();
     }
 
     rc = files_fill(fd, path, max, text, len);
-    (void) close(fd);
 
     if (rc != REPORT_OK) {
         files_wipe(text, max + 2);
@@ -189,6 +180,58 @@ files_read(const char *path, size_t max, char **data, size_t *len)
     *data = text;
 
     return REPORT_OK;
+}
+
+
+int
+files_read(const char *path, size_t max, char **data, size_t *len)
+{
+    int  fd, rc;
+
+    *data = NULL;
+    *len = 0;
+
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1) {
+        return files_fail("read", path);
+    }
+
+    rc = files_read_fd(fd, path, max, data, len);
+    (void) close(fd);
+
+    return rc;
+}
+
+
+int
+files_read_regular(const char *path, size_t max, char **data, size_t *len)
+{
+    int          fd, rc;
+    struct stat  st;
+
+    *data = NULL;
+    *len = 0;
+
+    /* opening a FIFO would wait for somebody who writes it */
+    fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd == -1) {
+        return files_fail("read", path);
+    }
+
+    if (fstat(fd, &st) == -1) {
+        rc = files_fail("read", path);
+
+    } else if (!S_ISREG(st.st_mode)) {
+        report_error("cannot read %s: it is no regular file", path);
+        rc = REPORT_IO;
+
+    } else {
+        rc = files_read_fd(fd, path, max, data, len);
+    }
+
+    (void) close(fd);
+
+    return rc;
 }
 
 
@@ -329,27 +372,41 @@ files_write(files_out_t *out, mk_bytes_t data)
 }
 
 
-static void
+/*
+ * A name lasts when its directory was written.  Not every file system can do
+ * that on demand, and not everybody may open a directory: then there is
+ * nothing to do.
+ */
+static int
 files_sync_dir(const char *path)
 {
-    int    fd;
+    int    fd, rc;
     char  *dir;
 
     dir = strdup(path);
     if (dir == NULL) {
-        return;
+        errno = ENOMEM;
+        return -1;
     }
 
     dir[files_base(path) - path] = '\0';
 
-    /* not every file system can do it; then there is nothing to do */
+    rc = 0;
+
     fd = open((dir[0] == '\0') ? "." : dir, O_RDONLY | O_CLOEXEC);
     if (fd != -1) {
-        (void) fsync(fd);
+        rc = fsync(fd);
+
+        if (rc == -1 && (errno == EINVAL || errno == ENOTSUP)) {
+            rc = 0;
+        }
+
         (void) close(fd);
     }
 
     free(dir);
+
+    return rc;
 }
 
 
@@ -357,11 +414,28 @@ files_sync_dir(const char *path)
 static int
 files_name(files_out_t *out, int replace)
 {
+    struct stat  st;
+
     if (replace) {
         return rename(out->temp, out->path);
     }
 
-    return link(out->temp, out->path);
+    if (link(out->temp, out->path) == 0) {
+        return 0;
+    }
+
+    if (errno != EEXIST) {
+        return -1;
+    }
+
+    /* NFS may have done it, lost its response, and refused its own repeat */
+    if (fstat(out->fd, &st) == 0 && st.st_nlink == 2) {
+        return 0;
+    }
+
+    errno = EEXIST;
+
+    return -1;
 }
 
 
@@ -372,11 +446,10 @@ files_commit(files_out_t *out, int replace)
 
     rc = REPORT_OK;
 
-    if (fsync(out->fd) == -1 || files_name(out, replace) == -1) {
+    if (fsync(out->fd) == -1 || files_name(out, replace) == -1
+        || files_sync_dir(out->path) == -1)
+    {
         rc = files_fail("write", out->path);
-
-    } else {
-        files_sync_dir(out->path);
     }
 
     files_discard(out);

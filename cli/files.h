@@ -40,6 +40,10 @@ int files_exists(const char *path);
  */
 int files_read(const char *path, size_t max, char **data, size_t *len);
 
+/* The same of a regular file only: it never waits for what is none. */
+int files_read_regular(const char *path, size_t max, char **data,
+    size_t *len);
+
 /* wipes and frees */
 void files_wipe(char *data, size_t len);
 

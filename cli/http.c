@@ -31,6 +31,7 @@ struct http_s {
     CURL         *curl;
     mk_secret_t  *token;            /* NUL closed; NULL: none */
     long          status;
+    headers_t     headers;          /* of the last response */
     char          error[CURL_ERROR_SIZE];
     char          why[HTTP_WHY_MAX];
 };
@@ -43,7 +44,6 @@ typedef struct {
     http_sink_pt   sink;
     void          *data;
     unsigned       accepted:1;      /* status and type were looked at */
-    unsigned       coded:1;         /* a content coding was applied */
     http_result_t  result;
 } http_transfer_t;
 
@@ -104,26 +104,12 @@ http_free(http_t *http)
 static size_t
 http_on_header(char *line, size_t size, size_t n, void *data)
 {
-    size_t            len;
-    const char       *value;
     http_transfer_t  *t;
 
-    static const char  name[] = "content-encoding:";
-
     t = data;
-    len = size * n;
+    headers_add(&t->http->headers, line, size * n);
 
-    if (len >= sizeof(name)
-        && strncasecmp(line, name, sizeof(name) - 1) == 0)
-    {
-        for (value = line + sizeof(name) - 1; *value == ' '; value++) {
-            /* void */
-        }
-
-        t->coded = (strncasecmp(value, "identity", 8) != 0);
-    }
-
-    return len;
+    return size * n;
 }
 
 
@@ -167,7 +153,7 @@ http_accept(http_transfer_t *t)
     if (status != 200) {
         t->result = HTTP_STATUS;
 
-    } else if (t->coded || !http_type_fits(type, t->accept)) {
+    } else if (t->http->headers.coded || !http_type_fits(type, t->accept)) {
         t->result = HTTP_TYPE;
 
     } else {
@@ -210,6 +196,7 @@ http_set_up(http_transfer_t *t, const char *url)
     curl = t->http->curl;
     t->http->status = 0;
     t->http->error[0] = '\0';
+    memset(&t->http->headers, 0, sizeof(headers_t));
 
     curl_easy_reset(curl);
 
@@ -222,6 +209,7 @@ http_set_up(http_transfer_t *t, const char *url)
 
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, HTTP_CONNECT_TIME);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, HTTP_RATE_MIN);
@@ -410,12 +398,12 @@ http_stream(http_t *http, const char *url, const char *accept,
 }
 
 
-http_result_t
-http_get(http_t *http, const char *url, const char *accept, size_t max,
-    char **body, size_t *len)
+static http_result_t
+http_get_small(http_t *http, const char *url, const char *accept,
+    const char *header, size_t max, char **body, size_t *len)
 {
     char             line[256];
-    const char      *headers[2];
+    const char      *headers[3];
     http_transfer_t  t;
 
     *body = NULL;
@@ -432,13 +420,51 @@ http_get(http_t *http, const char *url, const char *accept, size_t max,
                     (accept == NULL) ? "*/*" : accept);
     headers[0] = line;
     headers[1] = "Accept-Encoding: identity";
+    headers[2] = header;
 
-    return http_perform_small(&t, headers, 2, max, body, len);
+    return http_perform_small(&t, headers, (header == NULL) ? 2 : 3, max,
+                              body, len);
 }
 
 
 http_result_t
-http_put(http_t *http, const char *url, mk_bytes_t body, int fresh)
+http_get(http_t *http, const char *url, const char *accept, size_t max,
+    char **body, size_t *len)
+{
+    return http_get_small(http, url, accept, NULL, max, body, len);
+}
+
+
+http_result_t
+http_get_current(http_t *http, const char *url, size_t max, char **body,
+    size_t *len)
+{
+    return http_get_small(http, url, NULL, "Cache-Control: no-cache", max,
+                          body, len);
+}
+
+
+/* Any status of 2xx says that it was done, whatever comes with it. */
+static http_result_t
+http_write(http_transfer_t *t, const char *method,
+    const char *const *headers, size_t n)
+{
+    http_t  *http;
+
+    http = t->http;
+
+    curl_easy_setopt(http->curl, CURLOPT_TIMEOUT, HTTP_SMALL_TIME);
+    curl_easy_setopt(http->curl, CURLOPT_CUSTOMREQUEST, method);
+
+    (void) http_perform(t, headers, n);
+
+    return (http->status / 100 == 2) ? HTTP_OK : t->result;
+}
+
+
+http_result_t
+http_put(http_t *http, const char *url, mk_bytes_t body,
+    const char *condition)
 {
     const char      *headers[3];
     http_transfer_t  t;
@@ -447,8 +473,6 @@ http_put(http_t *http, const char *url, mk_bytes_t body, int fresh)
     t.http = http;
 
     http_set_up(&t, url);
-    curl_easy_setopt(http->curl, CURLOPT_TIMEOUT, HTTP_SMALL_TIME);
-    curl_easy_setopt(http->curl, CURLOPT_CUSTOMREQUEST, "PUT");
     curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE,
                      (curl_off_t) body.len);
     curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS,
@@ -456,17 +480,23 @@ http_put(http_t *http, const char *url, mk_bytes_t body, int fresh)
 
     headers[0] = "Content-Type: application/json";
     headers[1] = "Expect:";
-    headers[2] = "If-None-Match: *";
+    headers[2] = condition;
 
-    (void) http_perform(&t, headers, fresh ? 3 : 2);
+    return http_write(&t, "PUT", headers, (condition == NULL) ? 2 : 3);
+}
 
-    if (t.result == HTTP_STATUS
-        && (http->status == 201 || http->status == 204))
-    {
-        return HTTP_OK;
-    }
 
-    return t.result;
+http_result_t
+http_delete(http_t *http, const char *url)
+{
+    http_transfer_t  t;
+
+    memset(&t, 0, sizeof(t));
+    t.http = http;
+
+    http_set_up(&t, url);
+
+    return http_write(&t, "DELETE", NULL, 0);
 }
 
 
@@ -525,6 +555,13 @@ long
 http_status(const http_t *http)
 {
     return http->status;
+}
+
+
+const headers_t *
+http_headers(const http_t *http)
+{
+    return &http->headers;
 }
 
 

@@ -10,6 +10,7 @@
 #ifndef HTTP_H
 #define HTTP_H
 
+#include "headers.h"
 #include "mk_bytes.h"
 
 
@@ -46,13 +47,23 @@ void http_free(http_t *http);
 http_result_t http_get(http_t *http, const char *url, const char *accept,
     size_t max, char **body, size_t *len);
 
+/* The same of any media type, past every cache on the way. */
+http_result_t http_get_current(http_t *http, const char *url, size_t max,
+    char **body, size_t *len);
+
 /* GET, the body given piece by piece to sink, which is called after 200. */
 http_result_t http_stream(http_t *http, const char *url, const char *accept,
     http_sink_pt sink, void *data);
 
-/* PUT of JSON; fresh: only if there is nothing yet (If-None-Match). */
+/*
+ * PUT of JSON.  condition: a header line, If-Match or If-None-Match; NULL:
+ * none.  HTTP_OK after any status of 2xx.
+ */
 http_result_t http_put(http_t *http, const char *url, mk_bytes_t body,
-    int fresh);
+    const char *condition);
+
+/* HTTP_OK after any status of 2xx. */
+http_result_t http_delete(http_t *http, const char *url);
 
 /*
  * POST of a file as multipart/form-data (file.data NULL: of nothing); the
@@ -63,6 +74,9 @@ http_result_t http_post(http_t *http, const char *url, mk_bytes_t file,
 
 /* of the last answer; 0 if there was none */
 long http_status(const http_t *http);
+
+/* of the last response; borrowed, until the next request */
+const headers_t *http_headers(const http_t *http);
 
 /* what the last result was, for a message; borrowed */
 const char *http_why(const http_t *http);

@@ -6,14 +6,14 @@
 #ifndef RECORDS_H
 #define RECORDS_H
 
-#include "http.h"
-#include "mk_author.h"
+#include "change.h"
+#include "recordurl.h"
 
 
 typedef struct {
-    const char  *dir;       /* borrowed; NULL: it is a service */
-    const char  *url;       /* borrowed */
-    http_t      *http;      /* owned */
+    char        *where;     /* a directory, or a URL; owned */
+    http_t      *http;      /* owned; NULL: it is a directory */
+    recordurl_t  store;     /* else */
 } records_t;
 
 
@@ -23,6 +23,7 @@ typedef struct {
     const char  *url;           /* --metadata-url */
     const char  *token_file;    /* for the URL */
     const char  *token_env;
+    int          unsafe;        /* --unsafe-store, for the URL */
 } records_place_t;
 
 
@@ -42,11 +43,11 @@ mk_status_t records_read(records_t *records, const char *id, char **text,
     size_t *len);
 
 /*
- * Writes a record, after reading it as a gateway would.  fresh: only where
- * there is none.  REPORT_OK, or another report_exit_t after a message.
+ * Reads a record, changes and writes it, so that no other writer's change is
+ * lost: the only way in which a command writes one.  REPORT_OK if that is
+ * what can be read there now, or another report_exit_t after a message.
  */
-int records_write(records_t *records, const char *id, const json_t *record,
-    int fresh);
+int records_change(records_t *records, const change_t *change);
 
 
 #endif /* RECORDS_H */

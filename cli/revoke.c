@@ -4,10 +4,8 @@
 
 #include "cli.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "capsules.h"
 #include "names.h"
 #include "options.h"
 #include "records.h"
@@ -33,6 +31,9 @@ static const options_row_t  revoke_rows[] = {
     { "token-env", OPTIONS_TEXT, "NAME",
       "the same, from an environment variable",
       offsetof(revoke_options_t, place.token_env) },
+    { "unsafe-store", OPTIONS_FLAG, NULL,
+      "use a URL where a revocation can be lost",
+      offsetof(revoke_options_t, place.unsafe) },
     { "json", OPTIONS_FLAG, NULL, "print the result as JSON",
       offsetof(revoke_options_t, json) },
 };
@@ -52,46 +53,26 @@ static const options_command_t  revoke_command = {
 };
 
 
-/* The record's own time, if it is revoked already; else 0. */
-static int64_t
-revoke_since(mk_bytes_t text)
-{
-    json_t        *record;
-    int64_t        since;
-    const json_t  *status;
-
-    since = 0;
-
-    if (mk_json_parse(text, MK_METADATA_PROVIDER_ERROR, &record) != MK_OK) {
-        return 0;
-    }
-
-    if (mk_json_object(record, "status", &status) == 1) {
-        (void) mk_json_integer(status, "revokedAt", &since);
-    }
-
-    json_decref(record);
-
-    return since;
-}
-
-
+/* data: the moment that is reported, 0 before the first call. */
 static int
-revoke_write(const revoke_options_t *o, records_t *records,
-    const capsules_t *share, int64_t moment)
+revoke_make(void *data, const capsules_t *published, json_t **record)
 {
-    int      rc;
-    json_t  *record;
+    int64_t  *moment;
 
-    record = mk_author_record(share->json, moment);
-    if (record == NULL) {
-        return report_no_memory();
+    moment = data;
+
+    if (published->capsule->revoked && published->revoked_at > 0) {
+        *moment = published->revoked_at;
+        return REPORT_OK;
     }
 
-    rc = records_write(records, o->id, record, 0);
-    json_decref(record);
+    if (*moment == 0) {
+        *moment = times_now();
+    }
 
-    return rc;
+    *record = mk_author_record(published->json, *moment);
+
+    return (*record == NULL) ? report_no_memory() : REPORT_OK;
 }
 
 
@@ -106,51 +87,22 @@ revoke_report(const revoke_options_t *o, int64_t moment)
 
 
 static int
-revoke_share(const revoke_options_t *o, records_t *records, mk_bytes_t text)
-{
-    int          rc;
-    int64_t      moment;
-    capsules_t   share;
-    mk_status_t  status;
-
-    status = capsules_read(text, &share);
-    if (status != MK_OK) {
-        return report_outcome(status, "as it is published");
-    }
-
-    moment = share.capsule->revoked ? revoke_since(text) : 0;
-    rc = REPORT_OK;
-
-    if (moment == 0) {
-        moment = times_now();
-        rc = revoke_write(o, records, &share, moment);
-    }
-
-    capsules_clear(&share);
-
-    return (rc == REPORT_OK) ? revoke_report(o, moment) : rc;
-}
-
-
-static int
 revoke_run(const revoke_options_t *o, records_t *records)
 {
-    int           rc;
-    char         *text;
-    mk_bytes_t    bytes;
-    mk_status_t   status;
+    int       rc;
+    int64_t   moment;
+    change_t  change;
 
-    status = records_read(records, o->id, &text, &bytes.len);
-    if (status != MK_OK) {
-        return report_outcome(status, NULL);
-    }
+    moment = 0;
 
-    bytes.data = (const uint8_t *) text;
+    memset(&change, 0, sizeof(change));
+    change.id = o->id;
+    change.make = revoke_make;
+    change.data = &moment;
 
-    rc = revoke_share(o, records, bytes);
-    free(text);
+    rc = records_change(records, &change);
 
-    return rc;
+    return (rc == REPORT_OK) ? revoke_report(o, moment) : rc;
 }
 
 

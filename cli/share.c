@@ -42,6 +42,7 @@ typedef struct {
     records_t         records;
     char              drawn[NAMES_ID];
     const char       *id;
+    json_t           *capsule;      /* a new one, as it is published */
 } share_t;
 
 
@@ -94,6 +95,9 @@ static const options_row_t  share_rows[] = {
     { "token-env", OPTIONS_TEXT, "NAME",
       "the same, from an environment variable",
       offsetof(share_options_t, place.token_env) },
+    { "unsafe-store", OPTIONS_FLAG, NULL,
+      "use a URL where a revocation can be lost",
+      offsetof(share_options_t, place.unsafe) },
     { "json", OPTIONS_FLAG, NULL, "print the result as JSON",
       offsetof(share_options_t, json) },
 };
@@ -201,28 +205,6 @@ share_read(share_t *s)
 }
 
 
-static int
-share_publish(share_t *s, json_t *capsule, int fresh)
-{
-    int      rc;
-    json_t  *record;
-
-    record = mk_author_record(capsule, 0);
-    if (record == NULL) {
-        return report_no_memory();
-    }
-
-    rc = records_write(&s->records, s->id, record, fresh);
-    json_decref(record);
-
-    if (rc == REPORT_IO && fresh) {
-        report_hint("a share keeps its id, choose another with --id");
-    }
-
-    return rc;
-}
-
-
 /* The reader saw to it that each fits. */
 static const char *
 share_text(mk_bytes_t text, char *out, size_t size)
@@ -239,7 +221,7 @@ share_text(mk_bytes_t text, char *out, size_t size)
 
 
 static void
-share_copy_facts(const share_t *s, mk_author_facts_t *facts,
+share_copy_facts(const share_t *s, const char *id, mk_author_facts_t *facts,
     share_texts_t *texts)
 {
     const mk_capsule_t  *c;
@@ -247,7 +229,7 @@ share_copy_facts(const share_t *s, mk_author_facts_t *facts,
     c = s->source.capsule;
 
     memset(facts, 0, sizeof(*facts));
-    facts->id = s->id;
+    facts->id = id;
     facts->cid = &c->cid;
     facts->owner = share_text(c->owner, texts->owner, sizeof(texts->owner));
     facts->iat = times_now();
@@ -262,16 +244,17 @@ share_copy_facts(const share_t *s, mk_author_facts_t *facts,
 
 /* A new capsule of the same sealed object, on terms of its own. */
 static int
-share_anew(share_t *s)
+share_new_capsule(const share_t *s, const char *id, json_t **capsule)
 {
     int                 rc;
-    json_t             *capsule;
     const char         *why;
     mk_status_t         status;
     share_texts_t       texts;
     mk_author_facts_t   facts;
 
-    share_copy_facts(s, &facts, &texts);
+    *capsule = NULL;
+
+    share_copy_facts(s, id, &facts, &texts);
 
     rc = terms_read(&s->o.terms, &facts);
     if (rc != REPORT_OK) {
@@ -281,16 +264,50 @@ share_anew(share_t *s)
     why = NULL;
     status = mk_author_capsule(&facts, s->sign, s->data_key,
                                s->recipients.list, s->recipients.count,
-                               &capsule, &why);
+                               capsule, &why);
     if (status == MK_INVALID_REQUEST) {
         return report_usage("no reader would take the capsule: %s", why);
     }
 
-    if (status != MK_OK) {
-        return report_outcome(status, why);
+    return (status == MK_OK) ? REPORT_OK : report_outcome(status, why);
+}
+
+
+static int
+share_record(json_t *capsule, json_t **record)
+{
+    *record = mk_author_record(capsule, 0);
+
+    return (*record == NULL) ? report_no_memory() : REPORT_OK;
+}
+
+
+/* The same one each time, so that it is known again. */
+static int
+share_make_new(void *data, const capsules_t *published, json_t **record)
+{
+    share_t  *s;
+
+    (void) published;
+
+    s = data;
+
+    return share_record(s->capsule, record);
+}
+
+
+static int
+share_make_trial(void *data, const char *id, json_t **record)
+{
+    int      rc;
+    json_t  *capsule;
+
+    rc = share_new_capsule(data, id, &capsule);
+
+    if (rc == REPORT_OK) {
+        rc = share_record(capsule, record);
     }
 
-    rc = share_publish(s, capsule, 1);
     json_decref(capsule);
 
     return rc;
@@ -302,35 +319,10 @@ share_anew(share_t *s)
  * revoked share stays revoked.
  */
 static int
-share_find_published(share_t *s, capsules_t *published)
+share_check_published(const share_t *s, const capsules_t *published)
 {
-    char         *text;
-    mk_bytes_t    bytes;
-    mk_status_t   status;
-
-    memset(published, 0, sizeof(*published));
-
-    status = records_read(&s->records, s->id, &text, &bytes.len);
-
-    if (status == MK_CAPSULE_NOT_FOUND) {
-        published->json = json_incref(s->source.json);
-        return REPORT_OK;
-    }
-
-    if (status != MK_OK) {
-        return report_outcome(status, NULL);
-    }
-
-    bytes.data = (const uint8_t *) text;
-    status = capsules_read(bytes, published);
-    free(text);
-
-    if (status == MK_OK && published->capsule->revoked) {
-        status = MK_SHARE_REVOKED;
-    }
-
-    if (status != MK_OK) {
-        return report_outcome(status, "as it is published");
+    if (published->capsule->revoked) {
+        return report_outcome(MK_SHARE_REVOKED, "as it is published");
     }
 
     if (!json_equal(json_object_get(published->json, "payload"),
@@ -346,7 +338,7 @@ share_find_published(share_t *s, capsules_t *published)
 
 
 static int
-share_add(share_t *s, capsules_t *published)
+share_add(const share_t *s, json_t *capsule)
 {
     size_t        i;
     const char   *why;
@@ -355,32 +347,74 @@ share_add(share_t *s, capsules_t *published)
     why = NULL;
 
     for (i = 0; i < s->recipients.count; i++) {
-        status = mk_author_add_wrap(published->json, s->data_key,
+        status = mk_author_add_wrap(capsule, s->data_key,
                                     &s->recipients.list[i], &why);
         if (status != MK_OK) {
             return report_outcome(status, why);
         }
     }
 
-    return share_publish(s, published->json, 0);
+    return REPORT_OK;
 }
 
 
 static int
-share_same(share_t *s)
+share_make_same(void *data, const capsules_t *published, json_t **record)
 {
-    int         rc;
-    capsules_t  published;
+    int       rc;
+    json_t   *capsule;
+    share_t  *s;
 
-    rc = share_find_published(s, &published);
+    s = data;
 
-    if (rc == REPORT_OK) {
-        rc = share_add(s, &published);
+    if (published != NULL) {
+        rc = share_check_published(s, published);
+        if (rc != REPORT_OK) {
+            return rc;
+        }
     }
 
-    capsules_clear(&published);
+    capsule = json_deep_copy(published == NULL ? s->source.json
+                                               : published->json);
+    if (capsule == NULL) {
+        return report_no_memory();
+    }
+
+    rc = share_add(s, capsule);
+
+    if (rc == REPORT_OK) {
+        rc = share_record(capsule, record);
+    }
+
+    json_decref(capsule);
 
     return rc;
+}
+
+
+static int
+share_publish(share_t *s)
+{
+    int       rc;
+    change_t  change;
+
+    memset(&change, 0, sizeof(change));
+    change.id = s->id;
+    change.creates = 1;
+    change.make_trial = share_make_trial;
+    change.data = s;
+
+    if (s->o.same_payload) {
+        change.make = share_make_same;
+        return records_change(&s->records, &change);
+    }
+
+    change.fresh = 1;
+    change.make = share_make_new;
+
+    rc = share_new_capsule(s, s->id, &s->capsule);
+
+    return (rc == REPORT_OK) ? records_change(&s->records, &change) : rc;
 }
 
 
@@ -427,11 +461,9 @@ share_run(share_t *s)
 
     if (s->o.same_payload) {
         s->id = share_text(s->source.capsule->id, own, sizeof(own));
-        rc = share_same(s);
-
-    } else {
-        rc = share_anew(s);
     }
+
+    rc = share_publish(s);
 
     return (rc == REPORT_OK) ? share_report(s) : rc;
 }
@@ -457,6 +489,7 @@ share_main(int argc, char **argv)
         rc = share_run(&s);
     }
 
+    json_decref(s.capsule);
     records_close(&s.records);
     recipients_clear(&s.recipients);
     mk_secret_free(s.data_key);

@@ -3,7 +3,7 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256);
+use Digest::SHA qw(sha256 sha256_hex);
 use Test::More;
 
 use lib 't/cli/lib';
@@ -30,17 +30,21 @@ sub store {
     return { status => 401 }
         if ($request->header('Authorization') // '') ne 'Bearer tok3n-A';
 
+    my $tag = -e $file ? '"' . sha256_hex($c->read("store/$id")) . '"' : '';
+
     if ($request->method eq 'PUT') {
         return { status => 412 }
-            if -e $file && $request->header('If-None-Match');
+            if $tag ne '' && $request->header('If-None-Match')
+               || $tag ne ($request->header('If-Match') // $tag);
         CORE::open my $out, '>:raw', $file or die "$file: $!";
         print $out $request->body;
         close $out;
         return { status => 201 };
     }
 
-    return -e $file ? { type => 'application/octet-stream', file => $file }
-                    : undef;
+    return $tag eq '' ? undef
+           : { type => 'application/octet-stream', file => $file,
+               headers => [ ETag => $tag ] };
 }
 
 
@@ -51,7 +55,7 @@ my @place = ('--metadata-url', $url);
 my @file = (@place, '--token-file', $token);
 
 my $id = $c->share(@file);
-my $put = $md->last_request;
+my ($put) = grep { $_->method eq 'PUT' } $md->requests(qr/\Q$id\E/);
 is($put->method . ' ' . $put->uri, "PUT /base/v1/capsules/$id",
    'a share is put');
 is($put->header('Content-Type'), 'application/json', 'as JSON');
@@ -66,11 +70,12 @@ ok($r->{exit} == 0 && $c->read('out') eq 'by HTTP',
 
 $c->ok('it is revoked', 'revoke', $id, @file);
 is_deeply([ map { $_->method } $md->requests(qr/\Q$id\E/) ],
-          [qw(PUT GET GET PUT)], 'by GET and PUT');
-is($md->last_request->json->{status}{state}, 'revoked', 'in the record');
+          [qw(GET PUT GET PUT GET GET PUT GET)], 'by GET, PUT and GET');
+is($c->json($c->read("store/$id"))->{status}{state}, 'revoked',
+   'in the record');
 like($c->open($id, @file)->{err}, qr/share_revoked/, 'and refused');
 
-$c->refused('an id that is taken', 4, qr/status 412\n.*this id already/s,
+$c->refused('an id that is taken', 4, qr/this id already/,
             $c->share_args(@file, '--id', $id));
 $c->refused('a share that is not there', 1, qr/capsule_not_found/,
             'revoke', 'missing', @file);
