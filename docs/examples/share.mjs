@@ -8,6 +8,7 @@
 // since the epoch), --policy, --vault, --capability-issuer, --no-download; and
 // there is --segment.  --to may be repeated.
 
+import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { link, mkdir, readFile, rename, rm, writeFile }
     from 'node:fs/promises';
@@ -51,12 +52,16 @@ for (const name of ['expires', 'not-before']) {
 }
 
 // Whoever reads the directory finds a whole file under a name, or none.
-// `link` replaces nothing: a record that is there may have been revoked.
+// `link` replaces nothing: a record that is there may have been revoked.  The
+// temporary file is this run's own: two that shared one would write into what
+// the other has just published.
 async function write(path, bytes, publish = rename) {
+    const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
+
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(`${path}.new`, bytes);
-    await publish(`${path}.new`, path)
-        .finally(() => rm(`${path}.new`, { force: true }));
+    await writeFile(temporary, bytes, { flag: 'wx' });
+    await publish(temporary, path)
+        .finally(() => rm(temporary, { force: true }));
 }
 
 async function signingKey(path) {
