@@ -26,7 +26,8 @@ CLI_OBJ  := $(CLI_SRC:%.c=$(BUILD)/%.o)
 TESTS    := $(patsubst t/core/%.c,$(BUILD)/t/core/%,\
               $(sort $(wildcard t/core/test_*.c)))
 
-include $(wildcard $(BUILD)/core/*.d $(BUILD)/cli/*.d $(BUILD)/t/core/*.d)
+include $(wildcard $(BUILD)/core/*.d $(BUILD)/cli/*.d $(BUILD)/t/core/*.d \
+                   $(BUILD)/bench/*.d)
 
 ## build the module and the command line
 .PHONY: all
@@ -227,10 +228,24 @@ demo-up: deps-demo
 	@demo/run up
 
 
-## open 1 GiB: memory, and time beside proxy_pass
+$(BUILD)/bench/%.o: bench/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARNINGS) -MMD -MP -Icore -Ibench -c -o $@ $<
+
+$(BUILD)/bench/costs: $(BUILD)/bench/costs.o $(BUILD)/bench/fixtures.o \
+                      $(BUILD)/libmeshkit.a
+	$(CC) $(CFLAGS) -o $@ $^ $(CORE_LIBS)
+
+## print what each step of a request costs, in microseconds
+.PHONY: bench-costs
+bench-costs: $(BUILD)/bench/costs
+	@$<
+
+## the same, and open 1 GiB: memory, and time beside proxy_pass
 .PHONY: bench
 bench: deps-test
 	@$(MAKE) --no-print-directory -j2 all
+	@$(MAKE) --no-print-directory bench-costs
 	@bench/gib
 
 

@@ -8,7 +8,16 @@
 
 
 #define MK_BLAKE2B_BLOCK   128
-#define MK_BLAKE2B_ROUNDS  12
+
+/*
+ * All rounds are one piece of code, with constant indices: it keeps the
+ * words in registers, and takes a third of the time that a loop takes.
+ */
+#if (defined __GNUC__)
+#define MK_BLAKE2B_INLINE  static inline __attribute__((always_inline))
+#else
+#define MK_BLAKE2B_INLINE  static inline
+#endif
 
 
 /* section 2.6 */
@@ -35,23 +44,17 @@ static const uint8_t  mk_blake2b_sigma[10][16] = {
 };
 
 
-static uint64_t
+MK_BLAKE2B_INLINE uint64_t
 mk_blake2b_load(const uint8_t *in)
 {
-    int       i;
-    uint64_t  word;
-
-    word = 0;
-
-    for (i = 7; i >= 0; i--) {
-        word = (word << 8) | in[i];
-    }
-
-    return word;
+    return (uint64_t) in[0] | (uint64_t) in[1] << 8
+           | (uint64_t) in[2] << 16 | (uint64_t) in[3] << 24
+           | (uint64_t) in[4] << 32 | (uint64_t) in[5] << 40
+           | (uint64_t) in[6] << 48 | (uint64_t) in[7] << 56;
 }
 
 
-static uint64_t
+MK_BLAKE2B_INLINE uint64_t
 mk_blake2b_rotate(uint64_t word, unsigned n)
 {
     return (word >> n) | (word << (64 - n));
@@ -59,7 +62,7 @@ mk_blake2b_rotate(uint64_t word, unsigned n)
 
 
 /* section 3.1, the function G */
-static void
+MK_BLAKE2B_INLINE void
 mk_blake2b_mix(uint64_t v[16], unsigned a, unsigned b, unsigned c,
     unsigned d, uint64_t x, uint64_t y)
 {
@@ -74,14 +77,29 @@ mk_blake2b_mix(uint64_t v[16], unsigned a, unsigned b, unsigned c,
 }
 
 
+/* section 3.2, one round; s says which words it takes */
+MK_BLAKE2B_INLINE void
+mk_blake2b_round(uint64_t v[16], const uint64_t m[16], const uint8_t s[16])
+{
+    mk_blake2b_mix(v, 0, 4, 8, 12, m[s[0]], m[s[1]]);
+    mk_blake2b_mix(v, 1, 5, 9, 13, m[s[2]], m[s[3]]);
+    mk_blake2b_mix(v, 2, 6, 10, 14, m[s[4]], m[s[5]]);
+    mk_blake2b_mix(v, 3, 7, 11, 15, m[s[6]], m[s[7]]);
+
+    mk_blake2b_mix(v, 0, 5, 10, 15, m[s[8]], m[s[9]]);
+    mk_blake2b_mix(v, 1, 6, 11, 12, m[s[10]], m[s[11]]);
+    mk_blake2b_mix(v, 2, 7, 8, 13, m[s[12]], m[s[13]]);
+    mk_blake2b_mix(v, 3, 4, 9, 14, m[s[14]], m[s[15]]);
+}
+
+
 /* section 3.2, the function F; count: bytes so far, this block's included */
 static void
 mk_blake2b_compress(uint64_t h[8], const uint8_t block[MK_BLAKE2B_BLOCK],
     uint64_t count, int last)
 {
-    unsigned        i;
-    uint64_t        v[16], m[16];
-    const uint8_t  *s;
+    unsigned  i;
+    uint64_t  v[16], m[16];
 
     for (i = 0; i < 16; i++) {
         m[i] = mk_blake2b_load(block + 8 * i);
@@ -100,19 +118,18 @@ mk_blake2b_compress(uint64_t h[8], const uint8_t block[MK_BLAKE2B_BLOCK],
         v[14] = ~v[14];
     }
 
-    for (i = 0; i < MK_BLAKE2B_ROUNDS; i++) {
-        s = mk_blake2b_sigma[i % 10];
-
-        mk_blake2b_mix(v, 0, 4, 8, 12, m[s[0]], m[s[1]]);
-        mk_blake2b_mix(v, 1, 5, 9, 13, m[s[2]], m[s[3]]);
-        mk_blake2b_mix(v, 2, 6, 10, 14, m[s[4]], m[s[5]]);
-        mk_blake2b_mix(v, 3, 7, 11, 15, m[s[6]], m[s[7]]);
-
-        mk_blake2b_mix(v, 0, 5, 10, 15, m[s[8]], m[s[9]]);
-        mk_blake2b_mix(v, 1, 6, 11, 12, m[s[10]], m[s[11]]);
-        mk_blake2b_mix(v, 2, 7, 8, 13, m[s[12]], m[s[13]]);
-        mk_blake2b_mix(v, 3, 4, 9, 14, m[s[14]], m[s[15]]);
-    }
+    mk_blake2b_round(v, m, mk_blake2b_sigma[0]);
+    mk_blake2b_round(v, m, mk_blake2b_sigma[1]);
+    mk_blake2b_round(v, m, mk_blake2b_sigma[2]);
+    mk_blake2b_round(v, m, mk_blake2b_sigma[3]);
+    mk_blake2b_round(v, m, mk_blake2b_sigma[4]);
+    mk_blake2b_round(v, m, mk_blake2b_sigma[5]);
+    mk_blake2b_round(v, m, mk_blake2b_sigma[6]);
+    mk_blake2b_round(v, m, mk_blake2b_sigma[7]);
+    mk_blake2b_round(v, m, mk_blake2b_sigma[8]);
+    mk_blake2b_round(v, m, mk_blake2b_sigma[9]);
+    mk_blake2b_round(v, m, mk_blake2b_sigma[0]);
+    mk_blake2b_round(v, m, mk_blake2b_sigma[1]);
 
     for (i = 0; i < 8; i++) {
         h[i] ^= v[i] ^ v[i + 8];

@@ -169,16 +169,18 @@ mk_checks_revoked(const mk_checks_facts_t *facts, mk_checks_found_t *found,
 
 /*
  * The first wrap for the identity whose key the ring holds.  All are looked
- * at, so that two wraps for one key are found wherever they stand.
+ * at, so that two wraps for one key are found wherever they stand; each once,
+ * since a record may have as many as the ring has keys.
  */
 static mk_status_t
 mk_checks_wrap(const mk_checks_facts_t *facts, mk_checks_found_t *found,
     const char **why)
 {
-    size_t            i;
-    mk_status_t       status;
-    const mk_key_t   *key;
-    const mk_wrap_t  *item, *wrap;
+    size_t            i, place;
+    uint8_t           seen[MK_KEYRING_MAX];
+    const mk_wrap_t  *item;
+
+    memset(seen, 0, sizeof(seen));
 
     for (i = 0; i < facts->capsule->nwraps; i++) {
         item = &facts->capsule->wraps[i];
@@ -187,21 +189,23 @@ mk_checks_wrap(const mk_checks_facts_t *facts, mk_checks_found_t *found,
             continue;
         }
 
-        key = mk_keyring_find(facts->keyring, facts->identity, item->kid);
-        if (key == NULL) {
+        place = mk_keyring_place(facts->keyring, facts->identity, item->kid);
+
+        if (place == MK_KEYRING_MAX) {
             continue;
         }
 
-        status = mk_capsule_find_wrap(facts->capsule, facts->identity,
-                                      item->kid, &wrap);
-        if (status != MK_OK) {
+        if (seen[place]) {
             *why = "two wraps for one key";
-            return status;
+            return MK_INVALID_CAPSULE;
         }
 
+        seen[place] = 1;
+
         if (found->wrap == NULL) {
-            found->key = key;
-            found->wrap = wrap;
+            found->key = mk_keyring_find(facts->keyring, facts->identity,
+                                         item->kid);
+            found->wrap = item;
         }
     }
 

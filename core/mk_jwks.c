@@ -11,6 +11,7 @@
 typedef struct {
     mk_key_t      *key;
     const json_t  *identity;    /* inside the set's text */
+    unsigned       repeated:1;  /* adds nothing to what stands before it */
 } mk_jwks_entry_t;
 
 
@@ -63,6 +64,27 @@ mk_jwks_identity(const json_t *jwk)
     }
 
     return value;
+}
+
+
+/* the i-th name of a key that is used; 0 if there are no more */
+static int
+mk_jwks_name(const mk_jwks_entry_t *entry, size_t i, mk_bytes_t *name)
+{
+    const json_t  *value;
+
+    value = json_is_array(entry->identity)
+            ? json_array_get(entry->identity, i)
+            : i == 0 ? entry->identity : NULL;
+
+    if (value == NULL) {
+        return 0;
+    }
+
+    name->data = (const uint8_t *) json_string_value(value);
+    name->len = json_string_length(value);
+
+    return 1;
 }
 
 
@@ -122,6 +144,46 @@ mk_jwks_may_verify(const json_t *jwk, mk_key_type_t type)
 }
 
 
+/* 1 if the earlier entry has the same key, kid and names, or more names */
+static int
+mk_jwks_covers(const mk_jwks_entry_t *earlier, const mk_jwks_entry_t *entry)
+{
+    size_t      i;
+    mk_bytes_t  name;
+
+    if (strcmp(mk_key_kid(earlier->key), mk_key_kid(entry->key)) != 0
+        || strcmp(mk_key_thumbprint(earlier->key),
+                  mk_key_thumbprint(entry->key))
+           != 0)
+    {
+        return 0;
+    }
+
+    for (i = 0; mk_jwks_name(entry, i, &name); i++) {
+        if (!mk_json_names(earlier->identity, name)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static int
+mk_jwks_is_repeated(const mk_jwks_t *jwks, const mk_jwks_entry_t *entry)
+{
+    size_t  i;
+
+    for (i = 0; i < jwks->n; i++) {
+        if (mk_jwks_covers(&jwks->entries[i], entry)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /* 1 if the key is used, 0 if it is left out */
 static int
 mk_jwks_add(mk_jwks_t *jwks, const json_t *jwk)
@@ -146,11 +208,42 @@ mk_jwks_add(mk_jwks_t *jwks, const json_t *jwk)
         return 0;
     }
 
-    entry = &jwks->entries[jwks->n++];
+    entry = &jwks->entries[jwks->n];
     entry->key = key;
     entry->identity = identity;
+    entry->repeated = mk_jwks_is_repeated(jwks, entry) != 0;
+
+    jwks->n++;
 
     return 1;
+}
+
+
+/*
+ * Whoever sends a signature chooses its kid, and that it fits none of the
+ * keys: each of them is a verification.
+ */
+static int
+mk_jwks_is_crowded(const mk_jwks_t *jwks)
+{
+    size_t                  i, k;
+    mk_bytes_t              kid, name;
+    const mk_jwks_entry_t  *entry;
+
+    for (i = 0; i < jwks->n; i++) {
+        entry = &jwks->entries[i];
+
+        kid.data = (const uint8_t *) mk_key_kid(entry->key);
+        kid.len = strlen(mk_key_kid(entry->key));
+
+        for (k = 0; mk_jwks_name(entry, k, &name); k++) {
+            if (mk_jwks_find(jwks, kid, name, MK_JWKS_KID_MAX) != NULL) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 
@@ -224,6 +317,11 @@ mk_jwks_parse(const char *json, size_t len, size_t *left_out,
         goto failed;
     }
 
+    if (mk_jwks_is_crowded(jwks)) {
+        *why = "holds more than 4 keys with one kid for one identity";
+        goto failed;
+    }
+
     *left_out = left;
 
     return jwks;
@@ -275,7 +373,8 @@ mk_jwks_find(const mk_jwks_t *jwks, mk_bytes_t kid, mk_bytes_t identity,
         own.data = (const uint8_t *) mk_key_kid(entry->key);
         own.len = strlen(mk_key_kid(entry->key));
 
-        if (mk_bytes_equal(own, kid)
+        if (!entry->repeated
+            && mk_bytes_equal(own, kid)
             && mk_json_names(entry->identity, identity)
             && n-- == 0)
         {

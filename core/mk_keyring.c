@@ -14,7 +14,7 @@ typedef struct {
 
 struct mk_keyring_s {
     size_t              n;
-    mk_keyring_entry_t  entries[MK_KEYRING_MAX];
+    mk_keyring_entry_t  entries[MK_KEYRING_MAX];    /* by kid, then identity */
 };
 
 
@@ -63,9 +63,60 @@ mk_keyring_next(const mk_keyring_t *ring, mk_bytes_t identity, size_t from)
 }
 
 
+/* below, at or above 0 as the entry stands before, at or behind the key */
+static int
+mk_keyring_compare(const mk_keyring_entry_t *entry, mk_bytes_t identity,
+    mk_bytes_t kid)
+{
+    int     order;
+    size_t  len;
+
+    order = memcmp(mk_key_thumbprint(entry->key), kid.data,
+                   MK_KEY_THUMBPRINT);
+    if (order != 0) {
+        return order;
+    }
+
+    len = strlen(entry->identity);
+    order = memcmp(entry->identity, identity.data,
+                   len < identity.len ? len : identity.len);
+    if (order != 0) {
+        return order;
+    }
+
+    return (len > identity.len) - (len < identity.len);
+}
+
+
+/* the first entry that does not stand before the key; ring->n if all do */
+static size_t
+mk_keyring_search(const mk_keyring_t *ring, mk_bytes_t identity,
+    mk_bytes_t kid)
+{
+    size_t  low, high, middle;
+
+    low = 0;
+    high = ring->n;
+
+    while (low < high) {
+        middle = low + (high - low) / 2;
+
+        if (mk_keyring_compare(&ring->entries[middle], identity, kid) < 0) {
+            low = middle + 1;
+
+        } else {
+            high = middle;
+        }
+    }
+
+    return low;
+}
+
+
 mk_status_t
 mk_keyring_add(mk_keyring_t *ring, const char *identity, mk_key_t *key)
 {
+    size_t               place;
     mk_bytes_t           name, kid;
     mk_keyring_entry_t  *entry;
 
@@ -87,7 +138,12 @@ mk_keyring_add(mk_keyring_t *ring, const char *identity, mk_key_t *key)
         return MK_INVALID_REQUEST;
     }
 
-    entry = &ring->entries[ring->n++];
+    place = mk_keyring_search(ring, name, kid);
+    entry = &ring->entries[place];
+    memmove(entry + 1, entry,
+            (ring->n - place) * sizeof(mk_keyring_entry_t));
+    ring->n++;
+
     memcpy(entry->identity, identity, name.len + 1);
     entry->key = key;
 
@@ -115,26 +171,35 @@ mk_keyring_has(const mk_keyring_t *ring, mk_bytes_t identity)
 }
 
 
+size_t
+mk_keyring_place(const mk_keyring_t *ring, mk_bytes_t identity,
+    mk_bytes_t kid)
+{
+    size_t  place;
+
+    if (kid.len != MK_KEY_THUMBPRINT || identity.len == 0) {
+        return MK_KEYRING_MAX;
+    }
+
+    place = mk_keyring_search(ring, identity, kid);
+
+    if (place == ring->n
+        || mk_keyring_compare(&ring->entries[place], identity, kid) != 0)
+    {
+        return MK_KEYRING_MAX;
+    }
+
+    return place;
+}
+
+
 const mk_key_t *
 mk_keyring_find(const mk_keyring_t *ring, mk_bytes_t identity,
     mk_bytes_t kid)
 {
-    size_t           i;
-    const mk_key_t  *key;
+    size_t  place;
 
-    if (kid.len != MK_KEY_THUMBPRINT) {
-        return NULL;
-    }
+    place = mk_keyring_place(ring, identity, kid);
 
-    for (i = mk_keyring_next(ring, identity, 0); i < ring->n;
-         i = mk_keyring_next(ring, identity, i + 1))
-    {
-        key = ring->entries[i].key;
-
-        if (memcmp(mk_key_thumbprint(key), kid.data, kid.len) == 0) {
-            return key;
-        }
-    }
-
-    return NULL;
+    return place == MK_KEYRING_MAX ? NULL : ring->entries[place].key;
 }

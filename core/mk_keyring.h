@@ -39,6 +39,12 @@ int mk_keyring_has(const mk_keyring_t *ring, mk_bytes_t identity);
 const mk_key_t *mk_keyring_find(const mk_keyring_t *ring,
     mk_bytes_t identity, mk_bytes_t kid);
 
+/*
+ * Where that key is in the ring, below MK_KEYRING_MAX; MK_KEYRING_MAX if
+ * there is none.  It holds until a key is added.
+ */
+size_t mk_keyring_place(const mk_keyring_t *ring, mk_bytes_t identity,
+    mk_bytes_t kid);
 
 
 #endif /* MK_KEYRING_H */

@@ -210,6 +210,111 @@ test_who_may_speak(void)
 }
 
 
+/* n different keys with one kid, each for the names that "identity" makes */
+static mk_jwks_t *
+parse_crowd(size_t n, const char *(*identity)(size_t), const char **why)
+{
+    char        *json;
+    size_t       i, len, size, left_out;
+    mk_jwks_t   *jwks;
+
+    size = 64 + n * 160;
+    json = malloc(size);
+    len = (size_t) snprintf(json, size, "{\"keys\":[");
+
+    for (i = 0; i < n; i++) {
+        len += (size_t) snprintf(json + len, size - len,
+                                 "%s{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
+                                 "\"kid\":\"k\",\"identity\":%s,\"x\":\""
+                                 "%03zuAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                                 "A\"}", i > 0 ? "," : "", identity(i), i);
+    }
+
+    snprintf(json + len, size - len, "]}");
+    jwks = parse(json, &left_out, why);
+    free(json);
+
+    return jwks;
+}
+
+
+static const char *
+all_bob(size_t i)
+{
+    (void) i;
+
+    return "\"bob\"";
+}
+
+
+static const char *
+in_turn(size_t i)
+{
+    static char  name[32];
+
+    snprintf(name, sizeof(name), "\"b%zu\"", i / MK_JWKS_KID_MAX);
+
+    return name;
+}
+
+
+/* the last one is also the others' */
+static const char *
+overlapping(size_t i)
+{
+    return i == MK_JWKS_KID_MAX ? "[\"eve\",\"bob\"]" : "\"bob\"";
+}
+
+
+static void
+test_crowd(void)
+{
+    size_t       left_out;
+    mk_jwks_t   *jwks;
+    const char  *why;
+
+    jwks = parse_crowd(MK_JWKS_KID_MAX, all_bob, &why);
+    ok(jwks != NULL
+       && mk_jwks_find(jwks, text("k"), text("bob"), MK_JWKS_KID_MAX - 1)
+          != NULL
+       && mk_jwks_find(jwks, text("k"), text("bob"), MK_JWKS_KID_MAX) == NULL,
+       "as many keys with one kid as are taken");
+    mk_jwks_free(jwks);
+
+    jwks = parse_crowd(MK_JWKS_KID_MAX + 1, all_bob, &why);
+    ok(jwks == NULL, "one more is refused");
+    is_str(why, "holds more than 4 keys with one kid for one identity",
+           "and it is said why");
+    mk_jwks_free(jwks);
+
+    jwks = parse_crowd(MK_JWKS_KID_MAX + 1, overlapping, &why);
+    ok(jwks == NULL, "also if the last one is somebody else's too");
+    mk_jwks_free(jwks);
+
+    jwks = parse_crowd(MK_JWKS_MAX, in_turn, &why);
+    ok(jwks != NULL && mk_jwks_count(jwks) == MK_JWKS_MAX,
+       "other identities have keys with that kid of their own");
+    mk_jwks_free(jwks);
+
+    jwks = parse(SET(GOOD "," GOOD "," GOOD "," GOOD "," GOOD "," GOOD),
+                 &left_out, &why);
+    ok(jwks != NULL
+       && mk_jwks_find(jwks, text(ED25519_KID), text("alice"), 0) != NULL
+       && mk_jwks_find(jwks, text(ED25519_KID), text("alice"), 1) == NULL,
+       "a key that is repeated is given once");
+    mk_jwks_free(jwks);
+
+    jwks = parse(SET("{" ED25519 ",\"identity\":\"al\"},"
+                     "{" ED25519 ",\"identity\":[\"al\",\"alice\"]}"),
+                 &left_out, &why);
+    ok(jwks != NULL
+       && mk_jwks_find(jwks, text(ED25519_KID), text("alice"), 0) != NULL
+       && mk_jwks_find(jwks, text(ED25519_KID), text("al"), 0) != NULL,
+       "and counts where it is repeated for another name");
+    mk_jwks_free(jwks);
+}
+
+
 /* n keys, the first of them with m names */
 static char *
 make_set(size_t n, size_t m)
@@ -289,6 +394,7 @@ main(void)
     test_used_and_left_out();
     test_no_set();
     test_who_may_speak();
+    test_crowd();
     test_limits();
 
     is_int(ERR_peek_error(), 0, "no failure is left in OpenSSL's queue");

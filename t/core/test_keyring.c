@@ -144,6 +144,56 @@ test_refused(void)
 }
 
 
+/* names that begin alike share a key, beside many other keys */
+static void
+test_places(void)
+{
+    size_t           i, k, found, place;
+    mk_key_t        *key;
+    mk_bytes_t       kid;
+    mk_keyring_t    *ring;
+    const mk_key_t  *keys[3 * 20];
+    uint8_t          seen[MK_KEYRING_MAX] = { 0 };
+
+    static const char *const  names[3] = { "al", "alice", "bob" };
+
+    ring = mk_keyring_create();
+
+    for (i = 0; i < 20; i++) {
+        key = mk_key_generate(MK_KEY_X25519);
+
+        for (k = 0; k < 3; k++) {
+            keys[3 * i + k] = twin(key);
+            mk_keyring_add(ring, names[(i + k) % 3],
+                           (mk_key_t *) (uintptr_t) keys[3 * i + k]);
+        }
+
+        mk_key_free(key);
+    }
+
+    found = 0;
+
+    for (i = 0; i < 3 * 20; i++) {
+        kid = text(mk_key_thumbprint(keys[i]));
+        k = (i / 3 + i % 3) % 3;
+        place = mk_keyring_place(ring, text(names[k]), kid);
+
+        if (place < MK_KEYRING_MAX && !seen[place]
+            && mk_keyring_find(ring, text(names[k]), kid) == keys[i]
+            && mk_keyring_place(ring, text("ali"), kid) == MK_KEYRING_MAX
+            && mk_keyring_place(ring, text("alice2"), kid) == MK_KEYRING_MAX)
+        {
+            seen[place] = 1;
+            found++;
+        }
+    }
+
+    is_int(found, 3 * 20, "each of 60 keys is found, at a place of its own");
+
+    mk_keyring_free(ring);
+}
+
+
 static void
 test_full(void)
 {
@@ -172,6 +222,7 @@ main(void)
 {
     test_look_up();
     test_refused();
+    test_places();
     test_full();
 
     return tap_done();

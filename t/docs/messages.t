@@ -25,6 +25,9 @@ $t->write('keys/large', 'x' x 65537, 0600);
 $t->write('keys/empty.token', "# nothing\n", 0600);
 $t->write('keys/none.jwks', '{"keys":[]}');
 $t->write('keys/many.jwks', '{"keys":[' . join(',', ('{}') x 257) . ']}');
+$t->write('keys/crowded.jwks', '{"keys":[' . join(',', map {
+    '{"kty":"OKP","crv":"Ed25519","kid":"k","identity":"a","x":"' . $_ x 42
+    . 'A"}' } 'A' .. 'E') . ']}');
 $t->write('keys/private.jwks', '{"keys":[{"kty":"OKP","crv":"Ed25519",'
           . '"x":"AA","d":"AA","identity":"a"}]}');
 $t->write('denylist', "jti j\nvault\tv\nowner\t..\n");
@@ -169,6 +172,8 @@ my @mistakes = (
       'holds a private key where public ones belong' ],
     [ meshkit_owners => "meshkit_owners $keys/none.jwks;", undef, 'emerg',
       'holds no key that can verify and says whose it is' ],
+    [ meshkit_owners => "meshkit_owners $keys/crowded.jwks;", undef, 'emerg',
+      'holds more than 4 keys with one kid for one identity' ],
     [ meshkit_owners => "meshkit_owners $keys/owners.jwks;", undef, 'warn',
       'are not used: they cannot verify, or have no member "identity"' ],
     [ meshkit_redact_args => 'meshkit_redact_args a=b;', undef, 'emerg',
