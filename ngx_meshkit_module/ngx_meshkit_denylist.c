@@ -19,7 +19,7 @@ ngx_meshkit_denylist_now(ngx_meshkit_open_t *open, const mk_denylist_t **list)
         return MK_OK;
     }
 
-    *list = ngx_meshkit_pickup_now(open->conf->denylist);
+    *list = ngx_meshkit_pickup_list(open->conf->denylist);
 
     if (*list == NULL) {
         open->why = "the denylist cannot be used";

@@ -3,9 +3,10 @@
  *
  * It is looked at where something becomes known that it can name: id and
  * identity before anybody is asked, CID and owner as the record's signature
- * is verified (mk_checks), a token as its own signature is.  Each time the
- * file's state is looked at anew.  ngx_meshkit_pickup.h says when a change
- * counts.
+ * is verified (mk_checks), a token as its own signature is.  In front of each
+ * the file's state is looked at anew, and the open waits until a file that
+ * changed is read (ngx_meshkit_await).  ngx_meshkit_pickup.h says when a
+ * change counts.
  *
  * A list that cannot be used closes everything: MK_INTERNAL_ERROR.
  */
@@ -38,7 +39,7 @@ void ngx_meshkit_denylist_start(ngx_cycle_t *cycle);
 ngx_int_t ngx_meshkit_denylist_admit(ngx_meshkit_open_t *open);
 
 /*
- * The list as it is now, borrowed until control goes back to nginx; NULL
+ * The list that is in force, borrowed until control goes back to nginx; NULL
  * where none is set.  MK_OK, or MK_INTERNAL_ERROR with open->why set.
  */
 mk_status_t ngx_meshkit_denylist_now(ngx_meshkit_open_t *open,

@@ -2,6 +2,7 @@
  * ngx_meshkit_end: how an open ends: refused, aborted, or sent.
  */
 
+#include "ngx_meshkit_await.h"
 #include "ngx_meshkit_fetch.h"
 #include "ngx_meshkit_guard.h"
 #include "ngx_meshkit_repeat.h"
@@ -53,6 +54,7 @@ ngx_meshkit_end_waits(ngx_meshkit_open_t *open)
         ngx_meshkit_fetch_end(open->fetch);
     }
 
+    ngx_meshkit_await_end(open);
     ngx_meshkit_repeat_end(open);
     ngx_meshkit_subrequest_cancel_all(open);
     ngx_meshkit_served_end(open);

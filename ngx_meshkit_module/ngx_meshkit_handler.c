@@ -2,6 +2,7 @@
  * ngx_meshkit_handler: where a request comes in, and where it is wiped.
  */
 
+#include "ngx_meshkit_await.h"
 #include "ngx_meshkit_fetch.h"
 
 
@@ -47,6 +48,7 @@ ngx_meshkit_handler_over(void *data)
         ngx_del_timer(&open->client);
     }
 
+    ngx_meshkit_await_end(open);
     ngx_meshkit_repeat_end(open);
 
     if (open->fetch != NULL) {

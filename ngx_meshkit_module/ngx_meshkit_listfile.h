@@ -1,5 +1,8 @@
 /*
  * ngx_meshkit_listfile: a denylist's file: its state, and what stands in it.
+ *
+ * It is read in portions: first the text, and whether it changed meanwhile,
+ * then what stands in it.
  */
 
 #ifndef NGX_MESHKIT_LISTFILE_H
@@ -7,9 +10,18 @@
 
 #include "ngx_meshkit_module.h"
 
+#include "mk_denylist_reader.h"
+
+#include <openssl/evp.h>
+
 
 /* how often a file is read that changes while it is read */
-#define NGX_MESHKIT_LISTFILE_TRIES  3
+#define NGX_MESHKIT_LISTFILE_TRIES    3
+
+/* bytes that are read, or looked at, or entries that are sorted, at a time */
+#define NGX_MESHKIT_LISTFILE_PORTION  65536
+
+#define NGX_MESHKIT_LISTFILE_DIGEST   32
 
 
 /* What of a file changes when its content does. */
@@ -22,6 +34,13 @@ typedef struct {
 } ngx_meshkit_listfile_stamp_t;
 
 
+/* SHA-256 of a text; which is not known without memory. */
+typedef struct {
+    u_char           sum[NGX_MESHKIT_LISTFILE_DIGEST];
+    unsigned         known:1;
+} ngx_meshkit_listfile_digest_t;
+
+
 /* Why a file cannot be used. */
 typedef struct {
     const char  *why;           /* static; NULL: it can */
@@ -29,12 +48,28 @@ typedef struct {
 } ngx_meshkit_listfile_fault_t;
 
 
-/* What one reading gave. */
+/* A reading: what it gave, and what it needs while it goes on. */
 typedef struct {
     mk_denylist_t                 *list;    /* owned; NULL: see fault */
     ngx_meshkit_listfile_stamp_t   stamp;   /* before it was read */
+    ngx_meshkit_listfile_digest_t  digest;
     ngx_meshkit_listfile_fault_t   fault;
+
+    /*
+     * May be set behind begin: a text with this digest is not looked into,
+     * and "same" says so; if it changed meanwhile, it is.
+     */
+    ngx_meshkit_listfile_digest_t  than;
+
+    ngx_fd_t                       fd;
+    u_char                        *text;
+    size_t                         size;
+    size_t                         len;     /* that was read */
+    EVP_MD_CTX                    *md;
+    mk_denylist_reader_t          *reader;
+    ngx_uint_t                     tries;
     unsigned                       torn:1;  /* it changed meanwhile */
+    unsigned                       same:1;
 } ngx_meshkit_listfile_reading_t;
 
 
@@ -50,9 +85,18 @@ void ngx_meshkit_listfile_fail(ngx_meshkit_listfile_fault_t *fault,
     ngx_err_t err, const char *why);
 
 /*
- * Reads a file (its name NUL closed), and again if it changes meanwhile, at
- * most NGX_MESHKIT_LISTFILE_TRIES times.  Never waits for a FIFO.
+ * Begins to read a file (its name NUL closed), and notes its state; never
+ * waits for a FIFO.  go_on reads a portion, and begins anew if the file
+ * changed meanwhile, at most NGX_MESHKIT_LISTFILE_TRIES times.  NGX_AGAIN:
+ * there is more; NGX_OK: the list, "same" or the fault is there.  end frees
+ * what the reading still has, but not the list; it may come at any time.
  */
+ngx_int_t ngx_meshkit_listfile_begin(const ngx_str_t *file,
+    ngx_meshkit_listfile_reading_t *reading);
+ngx_int_t ngx_meshkit_listfile_go_on(ngx_meshkit_listfile_reading_t *reading);
+void ngx_meshkit_listfile_end(ngx_meshkit_listfile_reading_t *reading);
+
+/* all of it in one go, from begin to end */
 void ngx_meshkit_listfile_read(const ngx_str_t *file,
     ngx_meshkit_listfile_reading_t *reading);
 

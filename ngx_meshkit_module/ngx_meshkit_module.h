@@ -137,10 +137,13 @@ typedef struct ngx_meshkit_response_s    ngx_meshkit_response_t;
 
 /* What an open waits for, in the order in which it is asked. */
 typedef enum {
-    NGX_MESHKIT_METADATA = 0,
+    NGX_MESHKIT_ADMIT = 0,
+    NGX_MESHKIT_METADATA,
+    NGX_MESHKIT_CHECK,
     NGX_MESHKIT_VAULT,
     NGX_MESHKIT_CAPABILITY,
     NGX_MESHKIT_POLICY,
+    NGX_MESHKIT_CHECK_AGAIN,
     NGX_MESHKIT_FETCH,
     NGX_MESHKIT_END
 } ngx_meshkit_step_t;
@@ -169,6 +172,7 @@ struct ngx_meshkit_open_s {
     mk_action_t                    action;
 
     ngx_queue_t                    queue;       /* of the worker's opens */
+    ngx_queue_t                    awaiting;    /* that wait for a denylist */
     ngx_queue_t                    subrequests; /* that hold a pool */
     ngx_meshkit_stranger_t        *strangers;   /* subrequests of others */
     ngx_http_posted_request_t      posted;
@@ -203,6 +207,8 @@ struct ngx_meshkit_open_s {
     ngx_uint_t                     answer;      /* the last HTTP status of a
                                                    service, or 0; for it, too */
 
+    unsigned                       awaits:1;    /* a denylist that is read */
+    unsigned                       listed:1;    /* ... and that was, just now */
     unsigned                       past:1;      /* nginx's cache is no use */
     unsigned                       accepted:1;  /* the capsule passed checks */
     unsigned                       granted:1;   /* ... and everybody agreed */

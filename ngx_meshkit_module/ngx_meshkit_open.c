@@ -7,48 +7,68 @@
  * more; it goes on where it was.
  */
 
+#include "ngx_meshkit_await.h"
 #include "ngx_meshkit_denylist.h"
 #include "ngx_meshkit_fetch.h"
 
 
+static ngx_int_t ngx_meshkit_open_admit(ngx_meshkit_open_t *open);
 static ngx_int_t ngx_meshkit_open_ask_metadata(ngx_meshkit_open_t *open);
 static void ngx_meshkit_open_read_record(ngx_meshkit_open_t *open);
+static ngx_int_t ngx_meshkit_open_check(ngx_meshkit_open_t *open);
+static ngx_int_t ngx_meshkit_open_check_again(ngx_meshkit_open_t *open);
 static ngx_int_t ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open);
 static void ngx_meshkit_open_stream(ngx_meshkit_open_t *open);
 
 
-/* What is waited for, and what it means if it does not come in time. */
+/*
+ * What is waited for, and what it means if it does not come in time.  A step
+ * that looks into the denylist waits for that first.
+ */
 typedef struct {
     mk_check_t    check;
     mk_status_t   late;
+    ngx_uint_t    denylist;
     ngx_int_t   (*ask)(ngx_meshkit_open_t *open);
-    void        (*read)(ngx_meshkit_open_t *open);
+    void        (*read)(ngx_meshkit_open_t *open);  /* NULL: asks nobody */
 } ngx_meshkit_open_step_t;
 
 
 static const ngx_meshkit_open_step_t  ngx_meshkit_open_steps[] = {
 
+    [NGX_MESHKIT_ADMIT] = {
+        MK_CHECK_DENYLIST, MK_INTERNAL_ERROR, 1,
+        ngx_meshkit_open_admit, NULL },
+
     [NGX_MESHKIT_METADATA] = {
-        MK_CHECK_RECORD, MK_METADATA_PROVIDER_ERROR,
+        MK_CHECK_RECORD, MK_METADATA_PROVIDER_ERROR, 0,
         ngx_meshkit_open_ask_metadata, ngx_meshkit_open_read_record },
 
+    [NGX_MESHKIT_CHECK] = {
+        MK_CHECK_DENYLIST, MK_INTERNAL_ERROR, 1,
+        ngx_meshkit_open_check, NULL },
+
     [NGX_MESHKIT_VAULT] = {
-        MK_CHECK_VAULT, MK_VAULT_PROVIDER_ERROR,
+        MK_CHECK_VAULT, MK_VAULT_PROVIDER_ERROR, 0,
         ngx_meshkit_vault_ask, ngx_meshkit_vault_read },
 
     [NGX_MESHKIT_CAPABILITY] = {
-        MK_CHECK_CAPABILITY, MK_METADATA_PROVIDER_ERROR,
+        MK_CHECK_CAPABILITY, MK_METADATA_PROVIDER_ERROR, 1,
         ngx_meshkit_capability_ask, ngx_meshkit_capability_read },
 
     [NGX_MESHKIT_POLICY] = {
-        MK_CHECK_POLICY, MK_POLICY_PROVIDER_ERROR,
+        MK_CHECK_POLICY, MK_POLICY_PROVIDER_ERROR, 0,
         ngx_meshkit_policy_ask, ngx_meshkit_policy_read },
 
+    [NGX_MESHKIT_CHECK_AGAIN] = {
+        MK_CHECK_DENYLIST, MK_INTERNAL_ERROR, 1,
+        ngx_meshkit_open_check_again, NULL },
+
     [NGX_MESHKIT_FETCH] = {
-        MK_CHECK_KEY, MK_PROVIDER_REQUEST_FAILED,
+        MK_CHECK_KEY, MK_PROVIDER_REQUEST_FAILED, 0,
         ngx_meshkit_open_unwrap, ngx_meshkit_open_stream },
 
-    [NGX_MESHKIT_END] = { MK_CHECK_CONTENT, MK_INTERNAL_ERROR, NULL, NULL }
+    [NGX_MESHKIT_END] = { MK_CHECK_CONTENT, MK_INTERNAL_ERROR, 0, NULL, NULL }
 };
 
 
@@ -112,6 +132,7 @@ ngx_meshkit_open_too_late(ngx_event_t *ev)
         ngx_meshkit_pace_late(open->fetch);
     }
 
+    ngx_meshkit_await_late(open);
     ngx_meshkit_repeat_late(open);
     ngx_meshkit_open_decide(open, ngx_meshkit_open_steps[open->step].late,
                             "meshkit_deadline is over");
@@ -121,6 +142,13 @@ ngx_meshkit_open_too_late(ngx_event_t *ev)
 
 
 /* --- what is asked -------------------------------------------------------- */
+
+
+static ngx_int_t
+ngx_meshkit_open_admit(ngx_meshkit_open_t *open)
+{
+    return ngx_meshkit_denylist_admit(open) == NGX_OK ? NGX_DECLINED : NGX_OK;
+}
 
 
 ngx_int_t
@@ -181,6 +209,10 @@ ngx_meshkit_open_enter(ngx_meshkit_open_t *open, ngx_meshkit_step_t step)
         open->step = step;
         open->check = s->check;
 
+        if (s->denylist && ngx_meshkit_await_list(open) == NGX_AGAIN) {
+            return;
+        }
+
         rc = s->ask(open);
 
         step++;
@@ -196,9 +228,7 @@ ngx_meshkit_open_enter(ngx_meshkit_open_t *open, ngx_meshkit_step_t step)
 void
 ngx_meshkit_open_begin(ngx_meshkit_open_t *open)
 {
-    if (ngx_meshkit_denylist_admit(open) == NGX_OK) {
-        ngx_meshkit_open_enter(open, NGX_MESHKIT_METADATA);
-    }
+    ngx_meshkit_open_enter(open, NGX_MESHKIT_ADMIT);
 }
 
 
@@ -264,7 +294,7 @@ ngx_meshkit_open_check_again(ngx_meshkit_open_t *open)
     mk_checks_facts_t  facts;
 
     if (ngx_meshkit_denylist_admit(open) != NGX_OK) {
-        return NGX_DECLINED;
+        return NGX_OK;
     }
 
     status = ngx_meshkit_open_facts(open, &facts);
@@ -279,12 +309,10 @@ ngx_meshkit_open_check_again(ngx_meshkit_open_t *open)
 
     if (status != MK_OK) {
         ngx_meshkit_open_decide(open, status, open->why);
-        return NGX_DECLINED;
+        return NGX_OK;
     }
 
-    open->check = MK_CHECK_KEY;
-
-    return NGX_OK;
+    return NGX_DECLINED;
 }
 
 
@@ -299,10 +327,6 @@ ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
     mk_secret_t         *data_key;
     mk_status_t          status;
     const mk_capsule_t  *capsule;
-
-    if (ngx_meshkit_open_check_again(open) != NGX_OK) {
-        return NGX_OK;
-    }
 
     capsule = open->capsule;
 
@@ -363,7 +387,7 @@ ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
 }
 
 
-static void
+static ngx_int_t
 ngx_meshkit_open_check(ngx_meshkit_open_t *open)
 {
     mk_status_t        status;
@@ -378,7 +402,12 @@ ngx_meshkit_open_check(ngx_meshkit_open_t *open)
 
     open->accepted = status == MK_OK;
 
-    ngx_meshkit_open_answered(open, status, open->why);
+    if (status != MK_OK) {
+        ngx_meshkit_open_decide(open, status, open->why);
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
 }
 
 
@@ -414,7 +443,7 @@ ngx_meshkit_open_read_record(ngx_meshkit_open_t *open)
         return;
     }
 
-    ngx_meshkit_open_check(open);
+    ngx_meshkit_open_answered(open, MK_OK, NULL);
 }
 
 
@@ -443,6 +472,10 @@ ngx_meshkit_open_stream(ngx_meshkit_open_t *open)
 static void
 ngx_meshkit_open_step(ngx_meshkit_open_t *open)
 {
+    if (ngx_meshkit_await_is_waiting(open)) {
+        return;
+    }
+
     if (open->step < NGX_MESHKIT_FETCH) {
 
         if (open->asked != NULL && !ngx_meshkit_subrequest_is_over(open->asked))

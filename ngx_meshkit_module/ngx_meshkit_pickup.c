@@ -3,265 +3,229 @@
  */
 
 #include "ngx_meshkit_pickup.h"
-#include "ngx_meshkit_listfile.h"
+#include "ngx_meshkit_await.h"
+#include "ngx_meshkit_inforce.h"
+#include "ngx_meshkit_turns.h"
 
 
 struct ngx_meshkit_pickup_s {
-    ngx_str_t                      file;    /* NUL closed */
-    mk_denylist_t                 *list;    /* NULL: cannot be used */
-    mk_denylist_t                 *rested;  /* the last one that was at rest,
-                                               while "list" is not; NULL: this
-                                               process knows of none */
-    ngx_meshkit_listfile_stamp_t   stamp;   /* of what was read */
-    ngx_msec_t                     seen;    /* when that was first seen */
-    time_t                         loaded;
-    time_t                         tried;
-    ngx_meshkit_listfile_fault_t   fault;
-    ngx_event_t                    look;    /* in a worker */
-    unsigned                       moving:1;    /* "list" was not at rest */
+    ngx_meshkit_inforce_t            in;
+    time_t                           tried;
+    ngx_event_t                      look;      /* in a worker */
+
+    /* a reading, and who waits for it, or for the one behind it */
+
+    ngx_meshkit_turn_t               turn;
+    ngx_meshkit_listfile_reading_t   reading;
+    ngx_meshkit_listfile_stamp_t     found;     /* what it was begun for */
+    ngx_meshkit_inforce_moment_t     begun;
+    ngx_queue_t                      waiting;
+    ngx_queue_t                      late;
+    unsigned                         is_reading:1;
 };
 
 
-/* --- what is in force ----------------------------------------------------- */
-
-
-static ngx_uint_t
-ngx_meshkit_pickup_is_at_rest(const ngx_meshkit_pickup_t *pickup)
-{
-    int64_t      age;
-    ngx_time_t  *now;
-
-    now = ngx_timeofday();
-
-    age = ((int64_t) now->sec - pickup->stamp.modified.tv_sec) * 1000
-          + (int64_t) now->msec - pickup->stamp.modified.tv_nsec / 1000000;
-
-    if (age >= NGX_MESHKIT_PICKUP_REST) {
-        return 1;
-    }
-
-    /* a time that lies ahead: of another clock, or somebody set it */
-
-    return (ngx_msec_int_t) (ngx_current_msec - pickup->seen)
-           >= NGX_MESHKIT_PICKUP_REST;
-}
-
-
-/* What is in force: half a list is none, if no whole one stands by it. */
-static const mk_denylist_t *
-ngx_meshkit_pickup_list(const ngx_meshkit_pickup_t *pickup)
-{
-    return pickup->moving && pickup->rested == NULL ? NULL : pickup->list;
-}
-
-
-/* The state of the file is this one; since when is known. */
-static void
-ngx_meshkit_pickup_mark(ngx_meshkit_pickup_t *pickup,
-    const ngx_meshkit_listfile_stamp_t *stamp)
-{
-    if (!ngx_meshkit_listfile_is_same(stamp, &pickup->stamp)) {
-        pickup->stamp = *stamp;
-        pickup->seen = ngx_current_msec;
-    }
-}
-
-
-static void
-ngx_meshkit_pickup_report_bad(const ngx_meshkit_pickup_t *pickup,
-    ngx_conf_t *cf)
-{
-    size_t                    i, n, named;
-    ngx_log_t                *log;
-    ngx_uint_t                level;
-    const mk_denylist_bad_t  *bad;
-
-    log = cf != NULL ? cf->log : ngx_cycle->log;
-    level = cf != NULL ? NGX_LOG_WARN : NGX_LOG_ERR;
-    n = mk_denylist_bad(pickup->list, &bad);
-    named = ngx_min(n, MK_DENYLIST_BAD_MAX);
-
-    for (i = 0; i < named; i++) {
-
-        if (cf != NULL) {
-            ngx_conf_log_error(level, cf, 0,
-                               "line %uz of the denylist \"%V\" denies "
-                               "nothing: %s", bad[i].line, &pickup->file,
-                               bad[i].why);
-            continue;
-        }
-
-        ngx_log_error(level, log, 0,
-                      "meshkit: line %uz of the denylist \"%V\" denies "
-                      "nothing: %s", bad[i].line, &pickup->file, bad[i].why);
-    }
-
-    if (n > named) {
-        ngx_log_error(level, log, 0,
-                      "meshkit: %uz further lines of the denylist \"%V\" deny "
-                      "nothing", n - named, &pickup->file);
-    }
-}
-
-
-/*
- * The new list is in force, and with it the last one that was at rest, as
- * long as the new one is not.
- */
-static void
-ngx_meshkit_pickup_replace(ngx_meshkit_pickup_t *pickup,
-    const ngx_meshkit_listfile_reading_t *reading)
-{
-    if (pickup->moving) {
-        mk_denylist_free(pickup->list);
-
-    } else if (pickup->list != NULL) {
-        pickup->rested = pickup->list;
-    }
-
-    pickup->list = reading->list;
-    pickup->loaded = ngx_time();
-    pickup->moving = reading->torn || !ngx_meshkit_pickup_is_at_rest(pickup);
-
-    if (!pickup->moving) {
-        mk_denylist_free(pickup->rested);
-        pickup->rested = NULL;
-    }
-
-    mk_denylist_also(pickup->list, pickup->rested);
-}
-
-
-static void
-ngx_meshkit_pickup_report_closed(ngx_meshkit_pickup_t *pickup,
-    const ngx_meshkit_listfile_fault_t *fault)
-{
-    if (pickup->fault.why != fault->why || pickup->fault.err != fault->err) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, fault->err,
-                      "meshkit: the denylist \"%V\" cannot be used: %s; "
-                      "whatever it is set for is refused",
-                      &pickup->file, fault->why);
-    }
-
-    pickup->fault = *fault;
-}
-
-
-static void
-ngx_meshkit_pickup_close(ngx_meshkit_pickup_t *pickup,
-    const ngx_meshkit_listfile_fault_t *fault)
-{
-    ngx_meshkit_pickup_report_closed(pickup, fault);
-
-    if (pickup->moving) {
-        mk_denylist_free(pickup->list);
-
-    } else if (pickup->list != NULL) {
-
-        /* what comes in its place may be half written */
-
-        pickup->rested = pickup->list;
-    }
-
-    pickup->list = NULL;
-    pickup->moving = 0;
-}
-
-
-/* 1 if a reading of the same state gave what was known already */
-static ngx_uint_t
-ngx_meshkit_pickup_is_known(const ngx_meshkit_pickup_t *pickup,
-    const mk_denylist_t *list)
-{
-    const mk_denylist_bad_t  *bad;
-
-    return pickup->list != NULL
-           && mk_denylist_entries(pickup->list) == mk_denylist_entries(list)
-           && mk_denylist_bad(pickup->list, &bad)
-              == mk_denylist_bad(list, &bad);
-}
-
-
-static void
-ngx_meshkit_pickup_load(ngx_meshkit_pickup_t *pickup)
-{
-    ngx_uint_t                       known;
-    ngx_meshkit_listfile_fault_t     fault;
-    ngx_meshkit_listfile_reading_t   reading;
-
-    pickup->tried = ngx_time();
-
-    ngx_meshkit_listfile_read(&pickup->file, &reading);
-
-    if (reading.list == NULL) {
-        ngx_meshkit_pickup_close(pickup, &reading.fault);
-        return;
-    }
-
-    known = ngx_meshkit_listfile_is_same(&reading.stamp, &pickup->stamp)
-            && ngx_meshkit_pickup_list(pickup) != NULL
-            && ngx_meshkit_pickup_is_known(pickup, reading.list);
-
-    ngx_meshkit_pickup_mark(pickup, &reading.stamp);
-    ngx_meshkit_pickup_replace(pickup, &reading);
-
-    if (ngx_meshkit_pickup_list(pickup) == NULL) {
-        ngx_meshkit_listfile_fail(&fault, 0, "it is being written");
-        ngx_meshkit_pickup_report_closed(pickup, &fault);
-        return;
-    }
-
-    pickup->fault.why = NULL;
-
-    if (!known) {
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "meshkit: the denylist \"%V\" has %uz entries",
-                      &pickup->file, mk_denylist_entries(pickup->list));
-
-        ngx_meshkit_pickup_report_bad(pickup, NULL);
-    }
-}
+static void ngx_meshkit_pickup_finish(ngx_meshkit_pickup_t *pickup);
 
 
 const mk_denylist_t *
-ngx_meshkit_pickup_now(ngx_meshkit_pickup_t *pickup)
+ngx_meshkit_pickup_list(const ngx_meshkit_pickup_t *pickup)
 {
-    ngx_uint_t                   stays;
-    ngx_file_info_t              fi;
-    ngx_meshkit_listfile_fault_t   fault;
+    return ngx_meshkit_inforce_list(&pickup->in);
+}
+
+
+/* --- reading -------------------------------------------------------------- */
+
+
+static void
+ngx_meshkit_pickup_end_reading(ngx_meshkit_pickup_t *pickup)
+{
+    ngx_meshkit_turns_remove(&pickup->turn);
+    ngx_meshkit_listfile_end(&pickup->reading);
+
+    pickup->is_reading = 0;
+}
+
+
+static ngx_int_t
+ngx_meshkit_pickup_go_on(void *data)
+{
+    ngx_meshkit_pickup_t  *pickup = data;
+
+    if (ngx_meshkit_listfile_go_on(&pickup->reading) == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    ngx_meshkit_pickup_finish(pickup);
+
+    return NGX_OK;
+}
+
+
+/* The file was found to be in this state, and it is not what is known. */
+static void
+ngx_meshkit_pickup_begin(ngx_meshkit_pickup_t *pickup,
+    const ngx_meshkit_listfile_stamp_t *found)
+{
+    pickup->tried = ngx_time();
+    pickup->found = *found;
+    pickup->begun = ngx_meshkit_inforce_moment();
+    pickup->is_reading = 1;
+
+    if (ngx_meshkit_listfile_begin(&pickup->in.file, &pickup->reading)
+        == NGX_OK)
+    {
+        ngx_meshkit_pickup_finish(pickup);
+        return;
+    }
+
+    /*
+     * Of a file at rest it is enough to know that it says what the list does.
+     * One that is not has to be read once more, and that is how a list that
+     * is not at rest is known.
+     */
+
+    if (pickup->in.list != NULL
+        && ngx_meshkit_inforce_is_at_rest(&pickup->in, &pickup->reading.stamp,
+                                          &pickup->begun))
+    {
+        pickup->reading.than = pickup->in.digest;
+    }
+
+    pickup->turn.work = ngx_meshkit_pickup_go_on;
+    pickup->turn.data = pickup;
+
+    ngx_meshkit_turns_add(&pickup->turn);
+}
+
+
+/* The file was read, or cannot be.  Whoever waited for that goes on. */
+static void
+ngx_meshkit_pickup_finish(ngx_meshkit_pickup_t *pickup)
+{
+    ngx_uint_t                       rests;
+    ngx_queue_t                      late;
+    ngx_meshkit_listfile_reading_t  *reading;
+
+    reading = &pickup->reading;
+
+    ngx_meshkit_pickup_end_reading(pickup);
+
+    rests = !reading->torn
+            && ngx_meshkit_inforce_is_at_rest(&pickup->in, &reading->stamp,
+                                              &pickup->begun);
+
+    if (reading->list != NULL) {
+        ngx_meshkit_inforce_take(&pickup->in, reading, rests);
+
+    } else if (reading->same) {
+        ngx_meshkit_inforce_mark(&pickup->in, &reading->stamp);
+        ngx_meshkit_inforce_settle(&pickup->in);
+        pickup->in.loaded = ngx_time();
+
+    } else {
+        ngx_meshkit_inforce_close(&pickup->in, &reading->fault);
+        pickup->in.stamp = pickup->found;
+    }
+
+    ngx_meshkit_await_release(&pickup->waiting);
+
+    if (ngx_queue_empty(&pickup->late)) {
+        return;
+    }
+
+    /* the file had changed once more when they came */
+
+    ngx_queue_init(&late);
+    ngx_queue_add(&late, &pickup->late);
+    ngx_queue_init(&pickup->late);
+
+    if (ngx_meshkit_pickup_look(pickup) == NULL) {
+        ngx_meshkit_await_release(&late);
+        return;
+    }
+
+    ngx_queue_add(&pickup->waiting, &late);
+}
+
+
+/* No file, no list: nothing is waited for. */
+static void
+ngx_meshkit_pickup_is_missing(ngx_meshkit_pickup_t *pickup, ngx_err_t err)
+{
+    ngx_meshkit_listfile_fault_t  fault;
+
+    if (pickup->is_reading) {
+        ngx_meshkit_pickup_end_reading(pickup);
+        mk_denylist_free(pickup->reading.list);
+    }
+
+    ngx_meshkit_listfile_fail(&fault, err, NULL);
+    ngx_meshkit_inforce_close(&pickup->in, &fault);
+    ngx_memzero(&pickup->in.stamp, sizeof(ngx_meshkit_listfile_stamp_t));
+
+    ngx_meshkit_await_release(&pickup->waiting);
+    ngx_meshkit_await_release(&pickup->late);
+}
+
+
+/* 1 if it is known what a file in this state says */
+static ngx_uint_t
+ngx_meshkit_pickup_knows(const ngx_meshkit_pickup_t *pickup,
+    const ngx_meshkit_listfile_stamp_t *stamp)
+{
+    ngx_meshkit_inforce_moment_t  now;
+
+    if (!ngx_meshkit_listfile_is_same(stamp, &pickup->in.stamp)) {
+        return 0;
+    }
+
+    if (pickup->in.list == NULL) {
+
+        /* rights may come back without a trace in the file itself */
+
+        return !pickup->is_reading
+               && (pickup->in.fault.err == 0 || pickup->tried == ngx_time());
+    }
+
+    if (!pickup->in.moving) {
+        return 1;
+    }
+
+    now = ngx_meshkit_inforce_moment();
+
+    return !ngx_meshkit_inforce_is_at_rest(&pickup->in, stamp, &now);
+}
+
+
+ngx_queue_t *
+ngx_meshkit_pickup_look(ngx_meshkit_pickup_t *pickup)
+{
+    ngx_file_info_t                fi;
     ngx_meshkit_listfile_stamp_t   stamp;
 
-    if (ngx_file_info(pickup->file.data, &fi) == NGX_FILE_ERROR) {
-        ngx_meshkit_listfile_fail(&fault, ngx_errno, NULL);
-        ngx_meshkit_pickup_close(pickup, &fault);
-        ngx_memzero(&pickup->stamp, sizeof(ngx_meshkit_listfile_stamp_t));
-
+    if (ngx_file_info(pickup->in.file.data, &fi) == NGX_FILE_ERROR) {
+        ngx_meshkit_pickup_is_missing(pickup, ngx_errno);
         return NULL;
     }
 
     ngx_meshkit_listfile_stamp(&fi, &stamp);
 
-    if (pickup->list != NULL) {
-        stays = !pickup->moving || !ngx_meshkit_pickup_is_at_rest(pickup);
-
-    } else {
-
-        /* rights may come back without a trace in the file itself */
-
-        stays = pickup->fault.err == 0 || pickup->tried == ngx_time();
+    if (ngx_meshkit_pickup_knows(pickup, &stamp)) {
+        return NULL;
     }
 
-    if (stays && ngx_meshkit_listfile_is_same(&stamp, &pickup->stamp)) {
-        return ngx_meshkit_pickup_list(pickup);
+    if (!pickup->is_reading) {
+        ngx_meshkit_pickup_begin(pickup, &stamp);
+
+        return pickup->is_reading ? &pickup->waiting : NULL;
     }
 
-    ngx_meshkit_pickup_load(pickup);
+    /* what is being read may be older than what was just written */
 
-    if (pickup->list == NULL) {
-        pickup->stamp = stamp;
-    }
-
-    return ngx_meshkit_pickup_list(pickup);
+    return ngx_meshkit_listfile_is_same(&stamp, &pickup->reading.stamp)
+           ? &pickup->waiting : &pickup->late;
 }
 
 
@@ -269,11 +233,11 @@ ngx_meshkit_pickup_now(ngx_meshkit_pickup_t *pickup)
 
 
 static void
-ngx_meshkit_pickup_look(ngx_event_t *ev)
+ngx_meshkit_pickup_timer(ngx_event_t *ev)
 {
     ngx_meshkit_pickup_t  *pickup = ev->data;
 
-    (void) ngx_meshkit_pickup_now(pickup);
+    (void) ngx_meshkit_pickup_look(pickup);
 
     ngx_add_timer(ev, NGX_MESHKIT_PICKUP_LOOK);
 }
@@ -287,16 +251,16 @@ ngx_meshkit_pickup_look(ngx_event_t *ev)
 void
 ngx_meshkit_pickup_start(ngx_meshkit_pickup_t *pickup)
 {
-    if (!ngx_meshkit_listfile_is_still(&pickup->file, &pickup->stamp)) {
-        mk_denylist_free(pickup->list);
-        pickup->list = NULL;
+    if (!ngx_meshkit_listfile_is_still(&pickup->in.file, &pickup->in.stamp)) {
+        mk_denylist_free(pickup->in.list);
+        pickup->in.list = NULL;
 
-        ngx_memzero(&pickup->stamp, sizeof(ngx_meshkit_listfile_stamp_t));
+        ngx_memzero(&pickup->in.stamp, sizeof(ngx_meshkit_listfile_stamp_t));
 
-        (void) ngx_meshkit_pickup_now(pickup);
+        (void) ngx_meshkit_pickup_look(pickup);
     }
 
-    pickup->look.handler = ngx_meshkit_pickup_look;
+    pickup->look.handler = ngx_meshkit_pickup_timer;
     pickup->look.data = pickup;
     pickup->look.log = ngx_cycle->log;
     pickup->look.cancelable = 1;
@@ -312,12 +276,12 @@ ngx_meshkit_pickup_state(const ngx_meshkit_pickup_t *pickup,
     const mk_denylist_t      *list;
     const mk_denylist_bad_t  *bad;
 
-    list = ngx_meshkit_pickup_list(pickup);
+    list = ngx_meshkit_inforce_list(&pickup->in);
 
     ngx_memzero(state, sizeof(ngx_meshkit_pickup_state_t));
 
-    state->file = pickup->file;
-    state->loaded = pickup->loaded;
+    state->file = pickup->in.file;
+    state->loaded = pickup->in.loaded;
 
     if (list != NULL) {
         state->usable = 1;
@@ -335,8 +299,18 @@ ngx_meshkit_pickup_cleanup(void *data)
 {
     ngx_meshkit_pickup_t  *pickup = data;
 
-    mk_denylist_free(pickup->list);
-    mk_denylist_free(pickup->rested);
+    /* a process without workers outlives its configuration */
+
+    if (pickup->look.timer_set) {
+        ngx_del_timer(&pickup->look);
+    }
+
+    if (pickup->is_reading) {
+        ngx_meshkit_pickup_end_reading(pickup);
+        mk_denylist_free(pickup->reading.list);
+    }
+
+    ngx_meshkit_inforce_free(&pickup->in);
 }
 
 
@@ -356,7 +330,9 @@ ngx_meshkit_pickup_create(ngx_conf_t *cf, const ngx_str_t *file)
 
     pickup = cln->data;
     ngx_memzero(pickup, sizeof(ngx_meshkit_pickup_t));
-    pickup->file = *file;
+    ngx_queue_init(&pickup->waiting);
+    ngx_queue_init(&pickup->late);
+    pickup->in.file = *file;
     cln->handler = ngx_meshkit_pickup_cleanup;
 
     lists = ngx_array_push(&mmcf->denylists);
@@ -381,6 +357,7 @@ ngx_meshkit_pickup_await(ngx_meshkit_pickup_t *pickup,
 {
     ngx_msec_t                     start;
     ngx_file_info_t                fi;
+    ngx_meshkit_inforce_moment_t   now;
     ngx_meshkit_listfile_stamp_t   stamp;
 
     ngx_time_update();
@@ -390,22 +367,23 @@ ngx_meshkit_pickup_await(ngx_meshkit_pickup_t *pickup,
 
         ngx_memzero(&stamp, sizeof(ngx_meshkit_listfile_stamp_t));
 
-        if (ngx_file_info(pickup->file.data, &fi) != NGX_FILE_ERROR) {
+        if (ngx_file_info(pickup->in.file.data, &fi) != NGX_FILE_ERROR) {
             ngx_meshkit_listfile_stamp(&fi, &stamp);
         }
 
-        ngx_meshkit_pickup_mark(pickup, &stamp);
+        ngx_meshkit_inforce_mark(&pickup->in, &stamp);
+        now = ngx_meshkit_inforce_moment();
 
-        if (ngx_meshkit_pickup_is_at_rest(pickup)
+        if (ngx_meshkit_inforce_is_at_rest(&pickup->in, &stamp, &now)
             || ngx_process == NGX_PROCESS_SIGNALLER)
         {
-            ngx_meshkit_listfile_read(&pickup->file, reading);
+            ngx_meshkit_listfile_read(&pickup->in.file, reading);
 
             if (reading->list == NULL
                 || ngx_process == NGX_PROCESS_SIGNALLER
                 || (!reading->torn
                     && ngx_meshkit_listfile_is_same(&reading->stamp,
-                                                    &pickup->stamp)))
+                                                    &pickup->in.stamp)))
             {
                 return;
             }
@@ -439,8 +417,8 @@ ngx_meshkit_pickup_add(ngx_conf_t *cf, const ngx_str_t *file,
     lists = mmcf->denylists.elts;
 
     for (i = 0; i < mmcf->denylists.nelts; i++) {
-        if (lists[i]->file.len == file->len
-            && ngx_memcmp(lists[i]->file.data, file->data, file->len) == 0)
+        if (lists[i]->in.file.len == file->len
+            && ngx_memcmp(lists[i]->in.file.data, file->data, file->len) == 0)
         {
             *list = lists[i];
             return NGX_OK;
@@ -461,8 +439,8 @@ ngx_meshkit_pickup_add(ngx_conf_t *cf, const ngx_str_t *file,
         return NGX_ERROR;
     }
 
-    ngx_meshkit_pickup_replace(pickup, &reading);
-    ngx_meshkit_pickup_report_bad(pickup, cf);
+    ngx_meshkit_inforce_replace(&pickup->in, &reading, 1);
+    ngx_meshkit_inforce_report_bad(&pickup->in, cf);
 
     *list = pickup;
 

@@ -4,7 +4,9 @@
  * The master reads it with the configuration; from then on each worker has
  * a list of its own.  It looks at the file's state (stat) with each open and,
  * so that a change is reported where nobody opens anything, every second; and
- * it reads the file again when that changed.
+ * it reads the file again when that changed: in portions, between which the
+ * worker does what else there is to do.  An open that found the change waits
+ * for the new list, and does not go by the old one.
  *
  * A file that cannot be used is no list, and whoever asks is told so.
  *
@@ -26,9 +28,6 @@
 
 #include "ngx_meshkit_module.h"
 
-
-/* how long a file must not change to be taken for whole, in milliseconds */
-#define NGX_MESHKIT_PICKUP_REST   1000
 
 /* how long the master waits for that, and how often it looks meanwhile */
 #define NGX_MESHKIT_PICKUP_WAIT   3000
@@ -58,10 +57,17 @@ ngx_int_t ngx_meshkit_pickup_add(ngx_conf_t *cf, const ngx_str_t *file,
     ngx_meshkit_pickup_t **list);
 
 /*
- * The list as it is now, borrowed until the next call for the same file;
- * NULL: it cannot be used.  What changed is logged once.
+ * Looks at the file.  NULL: what ngx_meshkit_pickup_list has is what stands in
+ * it.  Otherwise it is being read; whoever is put into this queue (by
+ * ngx_meshkit_await) is released when it was.  What changed is logged once.
  */
-const mk_denylist_t *ngx_meshkit_pickup_now(ngx_meshkit_pickup_t *list);
+ngx_queue_t *ngx_meshkit_pickup_look(ngx_meshkit_pickup_t *list);
+
+/*
+ * What is in force, borrowed until control goes back to nginx; NULL: the file
+ * cannot be used.
+ */
+const mk_denylist_t *ngx_meshkit_pickup_list(const ngx_meshkit_pickup_t *list);
 
 /* in a worker that begins: looks from now on; no list if it cannot be read */
 void ngx_meshkit_pickup_start(ngx_meshkit_pickup_t *list);
