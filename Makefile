@@ -27,7 +27,7 @@ TESTS    := $(patsubst t/core/%.c,$(BUILD)/t/core/%,\
               $(sort $(wildcard t/core/test_*.c)))
 
 include $(wildcard $(BUILD)/core/*.d $(BUILD)/cli/*.d $(BUILD)/t/core/*.d \
-                   $(BUILD)/bench/*.d)
+                   $(BUILD)/bench/*.d $(BUILD)/counted/core/*.d)
 
 ## build the module and the command line
 .PHONY: all
@@ -76,6 +76,24 @@ $(BUILD)/t/core/share.o: t/core/share.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(WARNINGS) -MMD -MP -Icore -It/core -c -o $@ $<
 
+# the core with its steps counted, for what says how many there may be
+COUNTED_OBJ := $(CORE_SRC:%.c=$(BUILD)/counted/%.o)
+
+$(BUILD)/counted/%.o: %.c | deps-build
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARNINGS) -DMK_COUNT_WORK -MMD -MP -Icore -c -o $@ $<
+
+$(BUILD)/libmeshkit-counted.a: $(COUNTED_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/t/core/test_work: t/core/test_work.c $(BUILD)/t/core/tap.o \
+                           $(BUILD)/libmeshkit-counted.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARNINGS) -DMK_COUNT_WORK -MMD -MP -Icore -It/core \
+	    -o $@ $< $(BUILD)/t/core/tap.o $(BUILD)/libmeshkit-counted.a \
+	    $(CORE_LIBS)
+
 # these tests make files of their own
 $(BUILD)/t/core/test_walk $(BUILD)/t/core/test_walk_lies \
 $(BUILD)/t/core/test_memory: $(BUILD)/t/core/dag.o
@@ -110,7 +128,7 @@ FUZZ_SHARED  := fuzz/fuzz.c fuzz/tree.c t/core/dag.c
 FUZZ_SECONDS ?= 60
 FUZZ_JOBS    ?= 2
 FUZZ_CFLAGS  := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
-                -std=c11 -Icore -It/core -Ifuzz
+                -std=c11 -DMK_COUNT_WORK -Icore -It/core -Ifuzz
 FUZZ_SAN     := address,undefined
 
 REPLAYS    := $(FUZZ_NAMES:%=$(BUILD)/replay/%)
@@ -127,13 +145,15 @@ include $(wildcard $(BUILD)/replay/*.d $(BUILD)/replay/obj/*/*.d \
 
 $(BUILD)/replay/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(WARNINGS) -MMD -MP -Icore -It/core -Ifuzz -c -o $@ $<
+	$(CC) $(CFLAGS) $(WARNINGS) -DMK_COUNT_WORK -MMD -MP -Icore -It/core \
+	    -Ifuzz -c -o $@ $<
 
 $(BUILD)/replay/%: fuzz/fuzz_%.c $(REPLAY_OBJ) $(BUILD)/t/core/tap.o \
-                   $(BUILD)/libmeshkit.a
+                   $(BUILD)/libmeshkit-counted.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(WARNINGS) -MMD -MP -Icore -It/core -Ifuzz \
-	    -o $@ $< $(filter %.o,$^) $(BUILD)/libmeshkit.a $(CORE_LIBS)
+	$(CC) $(CFLAGS) $(WARNINGS) -DMK_COUNT_WORK -MMD -MP -Icore -It/core \
+	    -Ifuzz -o $@ $< $(filter %.o,$^) $(BUILD)/libmeshkit-counted.a \
+	    $(CORE_LIBS)
 
 $(BUILD)/fuzz/obj/%.o: %.c | deps-fuzz
 	@mkdir -p $(@D)

@@ -10,22 +10,25 @@
 int
 mk_mask_is(const uint8_t *value, size_t len)
 {
-    size_t  i, n;
+    size_t  i, digits;
 
-    n = len > MK_TOKEN_REF && value[0] != '*' ? MK_TOKEN_REF : 0;
+    for (i = 0; i < len; i += digits) {
 
-    for (i = 0; i < n; i++) {
-        if (!((value[i] >= '0' && value[i] <= '9')
-              || (value[i] >= 'a' && value[i] <= 'f')))
+        for (digits = 0; i + digits < len; digits++) {
+            if (!((value[i + digits] >= '0' && value[i + digits] <= '9')
+                  || (value[i + digits] >= 'a' && value[i + digits] <= 'f')))
+            {
+                break;
+            }
+        }
+
+        if (i + digits == len || value[i + digits] != '*'
+            || (digits != 0 && digits != MK_TOKEN_REF))
         {
             return 0;
         }
-    }
 
-    for ( /* void */ ; i < len; i++) {
-        if (value[i] != '*') {
-            return 0;
-        }
+        digits++;
     }
 
     return 1;

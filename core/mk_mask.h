@@ -12,7 +12,10 @@
 #include "mk_token_ref.h"
 
 
-/* 1 if the bytes have that shape already; nothing at all has it */
+/*
+ * 1 if the bytes have that shape already, also several one behind the other;
+ * nothing at all has it
+ */
 int mk_mask_is(const uint8_t *value, size_t len);
 
 /*

@@ -3,6 +3,7 @@
  */
 
 #include "mk_percent.h"
+#include "mk_work.h"
 
 
 static int
@@ -18,6 +19,13 @@ mk_percent_hex(uint8_t c)
 mk_percent_t
 mk_percent_read(mk_bytes_t text, size_t pos)
 {
+    return mk_percent_read_level(text, pos, MK_PERCENT_LEVELS);
+}
+
+
+mk_percent_t
+mk_percent_read_level(mk_bytes_t text, size_t pos, size_t levels)
+{
     int           high, low;
     size_t        p, level;
     mk_percent_t  unit;
@@ -26,13 +34,15 @@ mk_percent_read(mk_bytes_t text, size_t pos)
     unit.len = 1;
     unit.level = 0;
 
+    MK_WORK(1);
+
     if (unit.c != '%') {
         return unit;
     }
 
     p = pos + 1;
 
-    for (level = 1; level <= MK_PERCENT_LEVELS; level++) {
+    for (level = 1; level <= levels; level++) {
 
         if (text.len - p < 2) {
             break;

@@ -24,5 +24,8 @@ typedef struct {
 /* pos is inside of the text */
 mk_percent_t mk_percent_read(mk_bytes_t text, size_t pos);
 
+/* decodes no deeper than so many levels */
+mk_percent_t mk_percent_read_level(mk_bytes_t text, size_t pos, size_t levels);
+
 
 #endif /* MK_PERCENT_H */

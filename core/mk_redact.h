@@ -1,32 +1,36 @@
 /*
  * mk_redact: masks secrets in text that is going to be logged.
  *
- * Text is whatever nginx writes: a request line, a URL, a header, a whole log
- * line, cut anywhere.  Masked, in place, is
+ * Masked, in place, is
  *
- *   - the value of a named argument, up to "&", a space or the line's end;
- *     a name and its "=" are found in any letter case, percent-encoded, and
- *     inside of a URL that is itself an argument, up to three levels deep
- *     of a request line that was not understood, all up to the last " HTTP/"
+ *   - the value of a named argument; a name and its "=" are found in any
+ *     letter case, percent-encoded, and inside of a URL that is itself an
+ *     argument, up to three levels deep
  *   - the value of a named header, up to the line's end or to what nginx
  *     writes behind its message (", client: 192.0.2.1, server: "); "-" and
  *     "_" are the same
  *   - what follows "Bearer " or "Basic " (RFC 6750, RFC 7617)
  *   - a JWS in compact form (RFC 7515), of which a cut line may show the
  *     beginning only, percent-encoded or not
- *   - the password in "://name:password@"
+ *   - name and password in "://name:password@": a token may be either
  *   - each secret that is given, percent-encoded or not; of one that is
  *     longer than MK_NEEDLES_PREFIX, whatever begins with so many of its bytes
  *
- * What comes in its place is mk_mask.h's.  Where rules say "again", what has
- * that shape already is left as it is; a value that was masked in parts may be
- * masked as a whole the next time, and what was masked never comes back.
- * Elsewhere a client that writes a mask itself gets another one: it can forge
- * none.
+ * Each of them is looked for in all of the text, also inside of what another
+ * one has found; what overlaps is one mask.
  *
- * Time is linear in the text: a byte costs no more than each name once, and
- * mk_needles.h's bound for all secrets.  Nothing is allocated but what
- * OpenSSL's HMAC needs, and only where there is something to mask.
+ * None takes more than its value, so that nobody hides where he went by what
+ * he writes around it.  In a path a value ends at the next "/", however deep
+ * that is encoded, and there are no headers.  In a query it ends at "&"; of a
+ * request line that was not understood, at the last " HTTP/".
+ *
+ * What comes in its place is mk_mask.h's.  Where rules say "again", what has
+ * that shape already is left as it is.  Elsewhere a client that writes a mask
+ * itself gets another one: it can forge none.
+ *
+ * Time is linear in the text: see docs/DESIGN.md, "Cost".  Nothing is
+ * allocated but what OpenSSL's HMAC needs, and only where there is something
+ * to mask.
  */
 
 #ifndef MK_REDACT_H
@@ -36,9 +40,19 @@
 #include "mk_token_ref.h"
 
 
+/* What a text is. */
+typedef enum {
+    MK_REDACT_LINE = 0,         /* anything, with words, cut anywhere */
+    MK_REDACT_REQUEST,          /* a request line */
+    MK_REDACT_TARGET,           /* of a request, or another URL */
+    MK_REDACT_PATH,             /* decoded: it may have any character */
+    MK_REDACT_QUERY             /* arguments */
+} mk_redact_kind_t;
+
+
 /*
- * All borrowed.  Names are of [A-Za-z0-9_-.~], without a colon or a "=";
- * secrets are sorted by mk_needles_sort.
+ * All borrowed.  Names are of [A-Za-z0-9_-.~], at most 64 of them, and sorted
+ * by mk_redact_sort; secrets are sorted by mk_needles_sort.
  */
 typedef struct {
     const mk_bytes_t   *args;
@@ -48,11 +62,15 @@ typedef struct {
     const mk_bytes_t   *secrets;
     size_t              nsecrets;
     const mk_secret_t  *key;        /* of the token_refs */
+    mk_redact_kind_t    kind;
     unsigned            again:1;    /* text may be masked: such runs stay */
     unsigned            bare:1;     /* nginx adds nothing behind a message */
     unsigned            unparsed:1; /* a request line was not understood */
 } mk_redact_t;
 
+
+/* Sorts names of arguments, or of headers, in place. */
+void mk_redact_sort(mk_bytes_t *names, size_t n);
 
 /* Returns how many runs were masked, those that were left aside. */
 size_t mk_redact_text(const mk_redact_t *rules, uint8_t *text, size_t len);

@@ -391,12 +391,21 @@ ngx_meshkit_redact_early(const ngx_http_core_main_conf_t *cmcf)
 }
 
 
+/* they are searched for at each word of a line */
+static void
+ngx_meshkit_redact_sort(ngx_array_t *args, ngx_array_t *headers)
+{
+    mk_redact_sort(args->elts, args->nelts);
+    mk_redact_sort(headers->elts, headers->nelts);
+}
+
+
 ngx_int_t
 ngx_meshkit_redact_init(ngx_conf_t *cf)
 {
     /* nginx takes a token's last part for a file name's extension */
 
-    static ngx_str_t             extension = ngx_string("http exten");
+    static ngx_str_t             extension = ngx_string("exten");
 
     ngx_uint_t                   i, wanted;
     ngx_meshkit_main_conf_t     *mmcf;
@@ -427,7 +436,11 @@ ngx_meshkit_redact_init(ngx_conf_t *cf)
         {
             return NGX_ERROR;
         }
+
+        ngx_meshkit_redact_sort(rscf->args, rscf->headers);
     }
+
+    ngx_meshkit_redact_sort(&main->args, &main->headers);
 
     entry = main->logs.elts;
 

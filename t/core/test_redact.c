@@ -57,6 +57,10 @@ static const redact_case_t  cases[] = {
       "\"X-Key: {a, client: s3cr3t, server: b, client: 1.2.3.4}\"" },
     { "another name", "Monkey: a, X-Keys: b, XX-Key2: c" },
     { "no value", "X-Key: \r\nHost: a" },
+    { "in a path", "GET /X-Key:/../admin?user=7 HTTP/1.1" },
+    { "behind a quote there", "GET /\"X-Key:/../admin?user=7 HTTP/1.1" },
+    { "in a query", "GET /a?b=1,X-Key:/../admin HTTP/1.1" },
+    { "behind another word", "my_x-key: a, my.x-key: b, my-x-key: c" },
     { "no colon", "X-Key" },
     { "a bearer token", "Authorized: Bearer {s3cr3t}, x" },
     { "in an argument", "/a?auth=Bearer%20{s3cr3t}&b=1" },
@@ -65,6 +69,14 @@ static const redact_case_t  cases[] = {
     { "nginx's own word", "was provided for basic authentication, client" },
     { "a challenge", "Bearer realm=\"a\", Basic realm=\"b\"" },
     { "a bearer of news", "forbearer x, Bearer" },
+    { "a token in a path", "GET /Bearer%20{a}/../admin HTTP/1.1" },
+    { "none there", "GET /bearer%20/../admin?user=7 HTTP/1.1" },
+    { "a plus sign in a path", "GET /basic+{1}/../admin?user=7 HTTP/1.1" },
+    { "with an escaped slash", "GET /basic+{1}%2f..%252fadmin HTTP/1.1" },
+    { "the version is none", "GET /bearer HTTP/1.1\", a" },
+    { "nor behind a space", "GET /?a=basic%20 HTTP/1.1\", a" },
+    { "nor a URL behind a method", "\"BEARER /admin?user=7 HTTP/1.1\", a" },
+    { "an argument in a path", "GET /token={a}/../admin HTTP/1.1" },
     { "a JWS in the path", "/open/{" JWS "}/a.txt" },
     { "at the end", "/open/{" JWS "}" },
     { "in quotes", "\"{" JWS "}\"" },
@@ -78,9 +90,12 @@ static const redact_case_t  cases[] = {
     { "with white space in front", "/{IHsiYWxnIjoiRWREU0EifQ.e30.c2ln}/a" },
     { "a new line", "/{CnsiYWxnIjoiRWREU0EifQ.e30}/a" },
     { "an id that begins like that", "/IHsiYWxnIjoiRWREU0EifQ/a" },
-    { "a password in a URL", "GET http://u:{s3cr3t}@a/b HTTP/1.1" },
-    { "with an escaped one", "/?u=http%3A%2F%2Fu%3A{s3:c@r3t}%40a%2Fb" },
-    { "a port is none", "http://a:80/b@c, http://a@b:80/, http://u:@a/" },
+    { "a password in a URL", "GET http://{u:s3cr3t}@a/b HTTP/1.1" },
+    { "with an escaped one", "/?u=http%3A%2F%2F{u%3As3:c@r3t}%40a%2Fb" },
+    { "with escapes of its own", "a http://{u:s%2Fcr%20%3t}@a/b" },
+    { "a token as the user's name", "http://{s3cr3t}@a:80/, http://{s3c:}@a/" },
+    { "a port is none", "http://a:80/b@c, http://a:80?b@c" },
+    { "the next argument is none", "/?u=http://a&b=c@d" },
     { "too short for one", "/eyJhbG/a" },
     { "letters in front", "/QmeyJhbGciOiJFZERTQSJ9" },
     { "a name like it", "/eyes/{eyJ}" },
@@ -90,6 +105,12 @@ static const redact_case_t  cases[] = {
     { "behind a percent sign", "/p/%{the-link-secret}" },
     { "in an escape", "/p/%{41bcdefgh!}" },
     { "cut", "/p/{the-link}\n" },
+    { "escaped as a whole", "/p/{%74he%2dlin%6B-secret}/x" },
+    { "with a percent sign, escaped", "/p/{per%2525cent/Sign}/x" },
+    { "as the user's name", "://{the-link-secret:x}@" },
+    { "up to another rule", "/?u={the-link-secret}://{b}@c" },
+    { "beyond what a rule takes", "/?token={a}{&and-another!}&b" },
+    { "around what a rule looks for", "/?{another&token}={a}&b" },
     { "another", "/p/the-link-secrat" },
     { "a short one is not looked for", "/p/tiny/" },
     { "an escape that is none", "/%" },
@@ -114,7 +135,7 @@ text(const char *s)
 
 
 static mk_secret_t  *key;
-static mk_bytes_t    args[1], headers[2], secrets[3];
+static mk_bytes_t    args[1], headers[2], secrets[6];
 static mk_redact_t   rules;
 
 
@@ -129,13 +150,16 @@ setup(void)
     secrets[0] = text("the-link-secret");
     secrets[1] = text("tiny");
     secrets[2] = text("41bcdefgh!");
+    secrets[3] = text("per%25cent/Sign");
+    secrets[4] = text("&and-another!");
+    secrets[5] = text("another&token");
 
     rules.args = args;
     rules.nargs = 1;
     rules.headers = headers;
     rules.nheaders = 2;
     rules.secrets = secrets;
-    rules.nsecrets = mk_needles_sort(secrets, 3);
+    rules.nsecrets = mk_needles_sort(secrets, 6);
     rules.key = key;
     rules.again = 1;
 }
