@@ -31,7 +31,7 @@ mk_redact_value(const mk_secret_t *key, uint8_t *value, size_t len)
 
     text.data = value;
     text.len = len;
-    n = mk_scheme_at(text, 0, 0);
+    n = mk_scheme_at(text, 0);
 
     mk_mask_put(key, value + n, len - n);
 }
@@ -139,7 +139,7 @@ mk_redact_secrets(mk_redact_scan_t *s, mk_redact_pass_t *pass, size_t next,
         }
 
         len = mk_needles_at(s->rules->secrets, s->rules->nsecrets, s->text,
-                            pos, s->kind == MK_REDACT_LINE);
+                            pos, s->cut);
 
         if (len > 0) {
             found.start = pos;
@@ -201,7 +201,7 @@ mk_redact_scan(mk_redact_scan_t *s, mk_redact_pass_t *pass)
 /* text is NULL where it is only to be known whether there is something */
 static size_t
 mk_redact_part(const mk_redact_t *rules, mk_redact_kind_t kind, uint8_t *text,
-    mk_bytes_t part)
+    mk_bytes_t part, int cut)
 {
     size_t            i, n;
     mk_redact_scan_t  s;
@@ -217,6 +217,7 @@ mk_redact_part(const mk_redact_t *rules, mk_redact_kind_t kind, uint8_t *text,
         pass.again = rules->again || i > 0;
 
         mk_redact_scan_init(&s, rules, kind, part);
+        s.cut = cut;
         mk_redact_scan(&s, &pass);
         n += pass.masked;
 
@@ -295,11 +296,12 @@ mk_redact_request(const mk_redact_t *rules, uint8_t *text, mk_bytes_t line)
         end = mk_redact_version(line, method);
 
         if (end == line.len) {
-            return mk_redact_part(rules, MK_REDACT_LINE, text, line);
+            return mk_redact_part(rules, MK_REDACT_LINE, text, line,
+                                  !rules->whole);
         }
 
         part = mk_redact_slice(line, 0, method);
-        n = mk_redact_part(rules, MK_REDACT_TARGET, text, part);
+        n = mk_redact_part(rules, MK_REDACT_TARGET, text, part, 0);
 
     } else {
         while (start < line.len && mk_redact_is_space(line.data[start])) {
@@ -319,7 +321,8 @@ mk_redact_request(const mk_redact_t *rules, uint8_t *text, mk_bytes_t line)
     part = mk_redact_slice(line, start, end);
 
     return n + mk_redact_part(rules, MK_REDACT_TARGET,
-                              text == NULL ? NULL : text + start, part);
+                              text == NULL ? NULL : text + start, part,
+                              !rules->whole && end == line.len);
 }
 
 
@@ -331,7 +334,7 @@ mk_redact_any(const mk_redact_t *rules, uint8_t *text, mk_bytes_t bytes)
 {
     return rules->kind == MK_REDACT_REQUEST
            ? mk_redact_request(rules, text, bytes)
-           : mk_redact_part(rules, rules->kind, text, bytes);
+           : mk_redact_part(rules, rules->kind, text, bytes, !rules->whole);
 }
 
 

@@ -42,7 +42,7 @@
 
 /* What a text is. */
 typedef enum {
-    MK_REDACT_LINE = 0,         /* anything, with words, cut anywhere */
+    MK_REDACT_LINE = 0,         /* anything, with words */
     MK_REDACT_REQUEST,          /* a request line */
     MK_REDACT_TARGET,           /* of a request, or another URL */
     MK_REDACT_PATH,             /* decoded: it may have any character */
@@ -66,6 +66,7 @@ typedef struct {
     unsigned            again:1;    /* text may be masked: such runs stay */
     unsigned            bare:1;     /* nginx adds nothing behind a message */
     unsigned            unparsed:1; /* a request line was not understood */
+    unsigned            whole:1;    /* the text is not cut at its end */
 } mk_redact_t;
 
 

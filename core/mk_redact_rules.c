@@ -166,7 +166,7 @@ mk_redact_rules_header(mk_redact_scan_t *s, const mk_redact_rules_name_t *name,
     pos = mk_redact_scan_spaces(s, pos + 1);
 
     run->end = mk_redact_scan_message(s, pos);
-    run->start = pos + mk_scheme_at(s->text, pos, 0);
+    run->start = pos + mk_scheme_at(s->text, pos);
 
     return 1;
 }
@@ -175,10 +175,26 @@ mk_redact_rules_header(mk_redact_scan_t *s, const mk_redact_rules_name_t *name,
 /* --- values --------------------------------------------------------------- */
 
 
+/* the URL behind a method that is called so, or the version behind a path */
+static int
+mk_redact_rules_is_http(const mk_redact_scan_t *s,
+    const mk_redact_rules_run_t *run)
+{
+    size_t          len;
+    const uint8_t  *text = s->text.data;
+
+    len = s->text.len;
+
+    return (len - run->start >= 5
+            && memcmp(text + run->start, "HTTP/", 5) == 0)
+           || (text[run->start] == '/' && len - run->end >= 6
+               && memcmp(text + run->end, " HTTP/", 6) == 0);
+}
+
+
 /*
  * "for basic authentication" and 'Bearer realm="..."' are no credentials: a
- * word, and the name of a parameter.  Nor is the URL behind a method that is
- * called so.
+ * word, and the name of a parameter.
  */
 static int
 mk_redact_rules_is_word(const mk_redact_scan_t *s,
@@ -188,12 +204,6 @@ mk_redact_rules_is_word(const mk_redact_scan_t *s,
     const uint8_t  *text = s->text.data;
 
     len = s->text.len;
-
-    if (text[run->start] == '/' && len - run->end >= 6
-        && memcmp(text + run->end, " HTTP/", 6) == 0)
-    {
-        return 1;
-    }
 
     for (pos = run->start; pos < run->end; pos++) {
         mk_redact_scan_read(s, pos);
@@ -220,9 +230,7 @@ mk_redact_rules_credentials(mk_redact_scan_t *s, mk_redact_rules_run_t *run)
         return 0;
     }
 
-    n = mk_scheme_at(s->text, s->pos, s->kind != MK_REDACT_PATH
-                                      && !s->rules->unparsed
-                                      && mk_redact_rules_is_url(s));
+    n = mk_scheme_at(s->text, s->pos);
     if (n == 0) {
         return 0;
     }
@@ -239,7 +247,8 @@ mk_redact_rules_credentials(mk_redact_scan_t *s, mk_redact_rules_run_t *run)
     unit = mk_redact_scan_read(s, s->pos + unit.len);
     basic = (unit.c | 0x20) == 'a';
 
-    return !mk_redact_rules_is_word(s, run, basic);
+    return !mk_redact_rules_is_http(s, run)
+           && !mk_redact_rules_is_word(s, run, basic);
 }
 
 
@@ -297,8 +306,7 @@ mk_redact_rules_jws(mk_redact_scan_t *s, mk_redact_rules_run_t *run)
     run->end = known->last;         /* the dots behind it are nginx's */
 
     if (n < MK_REDACT_RULES_JWS) {
-        return !spaced && s->kind == MK_REDACT_LINE
-               && mk_redact_scan_is_line_end(s, known->end);
+        return !spaced && s->cut && mk_redact_scan_is_line_end(s, known->end);
     }
 
     return !spaced || known->dot > s->pos;      /* an id may begin so */

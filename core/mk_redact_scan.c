@@ -35,12 +35,44 @@ mk_redact_scan_read(const mk_redact_scan_t *s, size_t pos)
 
 
 /*
+ * nginx writes decoded paths between quotes, with whatever is in them.  The
+ * client can write a quote, too, but no line's end.
+ */
+static void
+mk_redact_scan_quote(mk_redact_scan_t *s, size_t pos, uint8_t before)
+{
+    const uint8_t  *text = s->text.data;
+
+    if (s->quoted) {
+        if (mk_redact_scan_is_close(s, pos)) {
+            s->quoted = 0;
+            s->where = MK_REDACT_SCAN_TEXT;
+        }
+
+        return;
+    }
+
+    if (s->where == MK_REDACT_SCAN_TEXT && (before == ' ' || pos == 0)
+        && s->text.len - pos > 1 && text[pos + 1] == '/')
+    {
+        s->quoted = 1;
+    }
+}
+
+
+/*
  * In a line white space ends a URL, and no quote: that may be the client's.
  * What is decoded (MK_REDACT_PATH) may have any character.
  */
 void
 mk_redact_scan_step(mk_redact_scan_t *s, mk_percent_t unit, int secret)
 {
+    size_t   pos;
+    uint8_t  before;
+
+    pos = s->pos;
+    before = s->prev.level == 0 ? s->prev.c : '%';
+
     s->pos += unit.len;
     s->prev = unit;
 
@@ -48,8 +80,15 @@ mk_redact_scan_step(mk_redact_scan_t *s, mk_percent_t unit, int secret)
         return;
     }
 
-    if (s->kind == MK_REDACT_LINE && unit.c <= ' ') {
+    if (s->kind == MK_REDACT_LINE
+        && (unit.c == '\r' || unit.c == '\n'
+            || (unit.c <= ' ' && !s->quoted)))
+    {
+        s->quoted = 0;
         s->where = MK_REDACT_SCAN_TEXT;
+
+    } else if (s->kind == MK_REDACT_LINE && unit.c == '"') {
+        mk_redact_scan_quote(s, pos, before);
 
     } else if (unit.c == '/' && s->where == MK_REDACT_SCAN_TEXT) {
         s->where = MK_REDACT_SCAN_PATH;
@@ -230,7 +269,8 @@ static int
 mk_redact_scan_ends_segment(const mk_redact_scan_t *s, mk_percent_t unit)
 {
     return s->where == MK_REDACT_SCAN_PATH
-           && (unit.c == '/' || unit.c == '?' || unit.c == '#');
+           && (unit.c == '/' || (s->kind != MK_REDACT_PATH
+                                 && (unit.c == '?' || unit.c == '#')));
 }
 
 

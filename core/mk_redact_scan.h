@@ -36,6 +36,8 @@ typedef struct {
     size_t                  pos;
     mk_percent_t            prev;       /* the character before pos */
     mk_redact_scan_where_t  where;
+    int                     quoted;     /* a path, from quote to quote */
+    int                     cut;        /* the text may be, at its end */
 
     /* what is remembered; each holds from where it was looked for on */
 

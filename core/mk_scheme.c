@@ -35,7 +35,7 @@ mk_scheme_word(mk_bytes_t text, size_t pos, const char *word)
 
 
 size_t
-mk_scheme_at(mk_bytes_t text, size_t pos, int url)
+mk_scheme_at(mk_bytes_t text, size_t pos)
 {
     size_t        n, start;
     mk_percent_t  unit;
@@ -54,9 +54,7 @@ mk_scheme_at(mk_bytes_t text, size_t pos, int url)
     for (n = 0; pos < text.len; n++) {
         unit = mk_percent_read(text, pos);
 
-        if ((unit.c != ' ' && unit.c != '\t' && unit.c != '+')
-            || (url && unit.level == 0 && unit.c != '+'))
-        {
+        if (unit.c != ' ' && unit.c != '\t' && unit.c != '+') {
             break;
         }
 

@@ -10,10 +10,9 @@
 
 /*
  * "Bearer" or "Basic", in any case of letters, and the spaces behind it, each
- * also percent-encoded: how many bytes these are at pos, 0: neither.  In a
- * URL no space stands for itself: one ends it.
+ * also percent-encoded: how many bytes these are at pos, 0: neither.
  */
-size_t mk_scheme_at(mk_bytes_t text, size_t pos, int url);
+size_t mk_scheme_at(mk_bytes_t text, size_t pos);
 
 
 #endif /* MK_SCHEME_H */

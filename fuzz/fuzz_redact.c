@@ -200,6 +200,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rules.key = key;
     rules.bare = in.len & 1;
     rules.unparsed = in.len >> 1 & 1;
+    rules.whole = in.len % 3 == 0;
 
     rules.kind = (mk_redact_kind_t) ((2 + (in.len >> 2)) % 5);
     rules.again = (in.len >> 2) % 7 > 0;

@@ -135,7 +135,12 @@ ngx_meshkit_capability_take(ngx_meshkit_open_t *open)
         return NGX_OK;
     }
 
-    ngx_meshkit_redact_request_token(open->request, &open->token);
+    if (!ngx_meshkit_redact_is_named(value)) {
+
+        /* one in a header is no reason to mask a path that is called so */
+
+        ngx_meshkit_redact_request_token(open->request, &open->token);
+    }
 
     return mk_token_ref_print(ngx_meshkit_keys_token_ref(),
                               ngx_meshkit_bytes(&open->token),

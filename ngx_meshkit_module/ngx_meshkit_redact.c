@@ -249,6 +249,17 @@ ngx_meshkit_redact_merge(ngx_conf_t *cf, void *parent, void *child)
 /* --- what locations add --------------------------------------------------- */
 
 
+static ngx_uint_t
+ngx_meshkit_redact_is_of(const ngx_str_t *name, const char *prefix)
+{
+    size_t  len;
+
+    len = ngx_strlen(prefix);
+
+    return name->len > len && ngx_strncmp(name->data, prefix, len) == 0;
+}
+
+
 /*
  * A directive takes its token from a variable.  If that alone names an
  * argument, a header or a cookie, the name is secret from the first line on;
@@ -267,12 +278,12 @@ ngx_meshkit_redact_source(ngx_meshkit_redact_conf_t *rscf,
 
     name = value->value;
 
-    if (name.len > 6 && ngx_strncmp(name.data, "$http_", 6) == 0) {
+    if (ngx_meshkit_redact_is_of(&name, "$http_")) {
         names = rscf->headers;
         name.data += 6;
         name.len -= 6;
 
-    } else if (name.len > 5 && ngx_strncmp(name.data, "$arg_", 5) == 0) {
+    } else if (ngx_meshkit_redact_is_of(&name, "$arg_")) {
         names = rscf->args;
         name.data += 5;
         name.len -= 5;
@@ -283,6 +294,37 @@ ngx_meshkit_redact_source(ngx_meshkit_redact_conf_t *rscf,
 
     return ngx_meshkit_redact_is_name(&name)
            ? ngx_meshkit_redact_push(names, &name) : NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_meshkit_redact_is_named(const ngx_http_complex_value_t *value)
+{
+    ngx_str_t  name;
+
+    if (value == NULL) {
+        return 1;
+    }
+
+    name = value->value;
+
+    if (ngx_meshkit_redact_is_of(&name, "$cookie_")) {
+        name.data += 8;
+        name.len -= 8;
+
+    } else if (ngx_meshkit_redact_is_of(&name, "$http_")) {
+        name.data += 6;
+        name.len -= 6;
+
+    } else if (ngx_meshkit_redact_is_of(&name, "$arg_")) {
+        name.data += 5;
+        name.len -= 5;
+
+    } else {
+        return 0;
+    }
+
+    return ngx_meshkit_redact_is_name(&name);
 }
 
 

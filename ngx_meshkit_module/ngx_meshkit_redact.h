@@ -79,6 +79,12 @@ char *ngx_meshkit_redact_merge(ngx_conf_t *cf, void *parent, void *child);
 ngx_int_t ngx_meshkit_redact_location(ngx_conf_t *cf,
     const ngx_meshkit_loc_conf_t *conf);
 
+/*
+ * 1 if a header, a cookie or an argument alone is the value (NULL: the header
+ * X-Meshkit-Capability), so that it is masked in its own place by its name.
+ */
+ngx_uint_t ngx_meshkit_redact_is_named(const ngx_http_complex_value_t *value);
+
 /* postconfiguration */
 ngx_int_t ngx_meshkit_redact_init(ngx_conf_t *cf);
 
@@ -118,6 +124,29 @@ void ngx_meshkit_redact_request_rules(mk_redact_t *rules,
 /* this value is a token, wherever it stands in the request */
 void ngx_meshkit_redact_request_token(ngx_http_request_t *r,
     const ngx_str_t *token);
+
+
+/*
+ * ngx_meshkit_redact_parts.c: masks what the request's log handler has added
+ * to a line, part by part.
+ */
+void ngx_meshkit_redact_parts_request(ngx_http_request_t *r,
+    ngx_http_request_t *sr, const mk_redact_t *rules, u_char *start,
+    u_char *last);
+
+/*
+ * Masks a finished line: the message by the one set of rules, what nginx
+ * added of a request by the other, if that was not done yet.
+ */
+void ngx_meshkit_redact_parts_line(ngx_log_t *log, ngx_uint_t level,
+    const mk_redact_t *message, const mk_redact_t *request, u_char *start,
+    size_t len);
+
+/* what the value of a variable is */
+mk_redact_kind_t ngx_meshkit_redact_parts_kind(const ngx_str_t *variable);
+
+/* 1 if no client decides what it is: no value is looked for in it */
+ngx_uint_t ngx_meshkit_redact_parts_is_fact(const ngx_str_t *variable);
 
 
 /* ngx_meshkit_redact_writer.c: init module */

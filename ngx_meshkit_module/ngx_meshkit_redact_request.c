@@ -146,7 +146,7 @@ ngx_meshkit_redact_request_log_error(ngx_http_request_t *r,
 
     ngx_meshkit_redact_request_rules(&rules, rscf->args, rscf->headers,
                                      ngx_meshkit_redact_known_get(r), 0);
-    (void) mk_redact_text(&rules, buf, p - buf);
+    ngx_meshkit_redact_parts_request(r, sr, &rules, buf, p);
 
     return p;
 }
@@ -302,9 +302,14 @@ ngx_meshkit_redact_request_hide(ngx_meshkit_redact_pass_t *pass,
 
 static void
 ngx_meshkit_redact_request_string(ngx_meshkit_redact_pass_t *pass,
-    ngx_str_t *s, const mk_redact_t *rules)
+    ngx_str_t *s, const mk_redact_t *rules, mk_redact_kind_t kind)
 {
-    s->len = ngx_meshkit_redact_request_hide(pass, &s->data, s->len, rules);
+    mk_redact_t  by;
+
+    by = *rules;
+    by.kind = kind;
+
+    s->len = ngx_meshkit_redact_request_hide(pass, &s->data, s->len, &by);
 }
 
 
@@ -346,7 +351,7 @@ ngx_meshkit_redact_request_variables(ngx_meshkit_redact_pass_t *pass)
     ngx_uint_t                  i;
     ngx_http_variable_t        *v;
     ngx_http_variable_value_t  *vv;
-    const mk_redact_t          *rules;
+    mk_redact_t                 by;
     ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(pass->request, ngx_http_core_module);
@@ -359,12 +364,15 @@ ngx_meshkit_redact_request_variables(ngx_meshkit_redact_pass_t *pass)
             continue;
         }
 
-        rules = ngx_meshkit_redact_request_is_secret(pass, &v[i].name) ? NULL
-                : ngx_meshkit_redact_request_is_place(pass, &v[i].name)
-                ? &pass->text : &pass->value;
+        by = ngx_meshkit_redact_parts_is_fact(&v[i].name)
+             || ngx_meshkit_redact_request_is_place(pass, &v[i].name)
+             ? pass->text : pass->value;
+        by.kind = ngx_meshkit_redact_parts_kind(&v[i].name);
 
         vv[i].len = ngx_meshkit_redact_request_hide(pass, &vv[i].data,
-                                                    vv[i].len, rules);
+            vv[i].len,
+            ngx_meshkit_redact_request_is_secret(pass, &v[i].name) ? NULL
+                                                                    : &by);
     }
 }
 
@@ -430,16 +438,22 @@ ngx_meshkit_redact_request_before(ngx_http_request_t *r)
 
     ngx_meshkit_redact_request_line(r);
 
+    pass.text.whole = 1;
+    pass.value.whole = 1;
     pass.text.unparsed = r->method_name.data == NULL;
     pass.nothing = failed;
 
     /* by a cookie like "/admin/" nobody is to hide what was asked for */
 
-    ngx_meshkit_redact_request_string(&pass, &r->request_line, &pass.text);
-    ngx_meshkit_redact_request_string(&pass, &r->unparsed_uri, &pass.text);
+    ngx_meshkit_redact_request_string(&pass, &r->request_line, &pass.text,
+                                      MK_REDACT_REQUEST);
+    ngx_meshkit_redact_request_string(&pass, &r->unparsed_uri, &pass.text,
+                                      MK_REDACT_TARGET);
     ngx_meshkit_redact_request_string(&pass, &r->uri,
-                                      r->internal ? &pass.value : &pass.text);
-    ngx_meshkit_redact_request_string(&pass, &r->args, &pass.value);
+                                      r->internal ? &pass.value : &pass.text,
+                                      MK_REDACT_PATH);
+    ngx_meshkit_redact_request_string(&pass, &r->args, &pass.value,
+                                      MK_REDACT_QUERY);
     ngx_meshkit_redact_request_list(&pass, &r->headers_in.headers, &pass.text);
     ngx_meshkit_redact_request_list(&pass, &r->headers_out.headers,
                                     &pass.value);

@@ -33,6 +33,18 @@ ngx_meshkit_redact_writer_file(ngx_log_t *log, u_char *buf, size_t len)
 }
 
 
+/* a request line is being read; the next one of a connection, too */
+static ngx_uint_t
+ngx_meshkit_redact_writer_is_line(const ngx_log_t *log)
+{
+    return log->action != NULL
+           && (ngx_strcmp(log->action, "reading client request line") == 0
+               || ngx_strcmp(log->action,
+                             "reading client pipelined request line")
+                  == 0);
+}
+
+
 /*
  * The line is nginx's own buffer: the logs behind this one get it masked.
  * From "notice" on a line may show a value alone, without a name in front.
@@ -42,7 +54,8 @@ ngx_meshkit_redact_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
     size_t len)
 {
     ngx_log_t                     before;
-    mk_redact_t                   rules;
+    mk_redact_t                   message, request;
+    ngx_meshkit_redact_t         *known;
     ngx_meshkit_redact_writer_t  *w;
 
     w = log->wdata;
@@ -54,17 +67,20 @@ ngx_meshkit_redact_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
         return;
     }
 
-    ngx_meshkit_redact_request_rules(&rules, &w->main->args,
-        &w->main->headers, ngx_meshkit_redact_request_of(log),
-        level >= NGX_LOG_NOTICE);
+    known = ngx_meshkit_redact_request_of(log);
 
-    rules.again = 1;
-    rules.bare = level == NGX_LOG_DEBUG;
-    rules.unparsed = log->action != NULL
-                     && ngx_strcmp(log->action, "reading client request line")
-                        == 0;
+    ngx_meshkit_redact_request_rules(&message, &w->main->args,
+                                     &w->main->headers, known,
+                                     level >= NGX_LOG_NOTICE);
+    ngx_meshkit_redact_request_rules(&request, &w->main->args,
+                                     &w->main->headers, known, 0);
 
-    (void) mk_redact_text(&rules, buf, len);
+    message.again = 1;
+    message.unparsed = ngx_meshkit_redact_writer_is_line(log);
+    request.again = 1;
+    request.unparsed = message.unparsed;
+
+    ngx_meshkit_redact_parts_line(log, level, &message, &request, buf, len);
 
     if (w->writer == NULL) {
         ngx_meshkit_redact_writer_file(log, buf, len);

@@ -74,6 +74,8 @@ static const redact_case_t  cases[] = {
     { "a plus sign in a path", "GET /basic+{1}/../admin?user=7 HTTP/1.1" },
     { "with an escaped slash", "GET /basic+{1}%2f..%252fadmin HTTP/1.1" },
     { "the version is none", "GET /bearer HTTP/1.1\", a" },
+    { "in a decoded path", "open() \"/h/bearer {a}/b\" failed" },
+    { "no header there", "open() \"/h/a x-key: b/c\" failed (2: No such" },
     { "nor behind a space", "GET /?a=basic%20 HTTP/1.1\", a" },
     { "nor a URL behind a method", "\"BEARER /admin?user=7 HTTP/1.1\", a" },
     { "an argument in a path", "GET /token={a}/../admin HTTP/1.1" },
@@ -325,9 +327,13 @@ prefix(void)
 static void
 row_by(const mk_redact_t *by, const char *row, const char *name)
 {
-    char  got[200], want[200];
+    size_t  len;
+    char    got[200], want[200];
 
-    mk_redact_text(by, (uint8_t *) got, expand(row, got, want));
+    len = expand(row, got, want);
+    is_int(mk_redact_finds(by, text(got)), strcmp(got, want) != 0,
+           "%s: whether there is something", name);
+    mk_redact_text(by, (uint8_t *) got, len);
     is_str(got, want, "%s", name);
 }
 
@@ -351,6 +357,91 @@ flags(void)
     row_by(&by, "\"GET /a?token={a\" b\t\", s3c&r3t HTTP/1.0 x} HTTP/1.1\", h",
            "a request line that was not understood");
     row_by(&by, "GET /a?token={a\" s3cr3t}\n", "one without a version");
+
+    by = rules;
+    by.whole = 1;
+    row_by(&by, "/p/the-link", "the beginning of a secret, and no more");
+    row_by(&by, "/p/eyJhbG", "the beginning of a JWS, and no more");
+}
+
+
+typedef struct {
+    mk_redact_kind_t  kind;
+    const char       *text;
+} redact_kind_t;
+
+
+static const redact_kind_t  kinds[] = {
+
+    /* whatever a method or a version is called, it is shown */
+
+    { MK_REDACT_REQUEST, "BEARER /admin?user=7 HTTP/1.1" },
+    { MK_REDACT_REQUEST, "GET /bearer HTTP/1.1" },
+    { MK_REDACT_REQUEST, "GET /?a=basic%20 HTTP/1.1" },
+    { MK_REDACT_REQUEST, "GET /token= HTTP/1.1" },
+    { MK_REDACT_REQUEST, "GET /eyJ HTTP/1.1" },
+    { MK_REDACT_REQUEST, "GET /x-key:/../admin HTTP/1.1" },
+    { MK_REDACT_REQUEST, "GET /\"x-key:a\", HTTP/1.1" },
+    { MK_REDACT_REQUEST, "GET  /a?token={a\",x}  HTTP/1.1" },
+    { MK_REDACT_REQUEST, "GET /a?token={a}" },
+    { MK_REDACT_REQUEST, "THE-LINK-SECRET /{the-link-secret} HTTP/1.1" },
+    { MK_REDACT_REQUEST, "the-link-secret / HTTP/1.1" },
+    { MK_REDACT_REQUEST, "GET" },
+    { MK_REDACT_REQUEST, "GET " },
+    { MK_REDACT_REQUEST, "" },
+
+    /* of a path no more than what is between two slashes */
+
+    { MK_REDACT_TARGET, "/a/token={b}/c?token={d/e}&f" },
+    { MK_REDACT_TARGET, "/a/token={b}%2fc%2Fd" },
+    { MK_REDACT_TARGET, "/a/bearer+{b}%252Fc?auth=bearer+{d/e}&f" },
+    { MK_REDACT_TARGET, "/://{a:b}@/../c" },
+    { MK_REDACT_TARGET, "/://a:b%2f..%2fc@/d" },
+    { MK_REDACT_TARGET, "http://{a:b%2fc}@d/e" },
+    { MK_REDACT_TARGET, "/a#token={b}&c" },
+    { MK_REDACT_PATH, "/a b/token={c d?e}/f" },
+    { MK_REDACT_PATH, "/bearer {a}/b" },
+    { MK_REDACT_PATH, "/a x-key: b\" x-key: c" },
+    { MK_REDACT_QUERY, "a=/b&auth=basic%20{c/d}&token={e/f}" },
+    { MK_REDACT_QUERY, "a=x-key:%20b&c=1" },
+    { MK_REDACT_QUERY, "u=http://{a:b}@c/d&e=f@g" },
+};
+
+
+static const char *const  unparsed[] = {
+    "G@T /a?token={b c&d \"e} HTTP/9.1",
+    "G@T /token={b c}/d HTTP/9.1",
+    "token={a} /admin HTTP/1.1",
+    "bearer /admin HTTP/1.1",
+    "x-key: /admin HTTP/1.1",
+    "eyJ /admin HTTP/1.1",
+    "X-Key: {s3cr3t}",
+    "Bearer {s3cr3t}",
+    "token={s3cr3t&a}",
+    "GET /a b?token={c} HTTP/1.0",
+};
+
+
+static void
+by_kind(void)
+{
+    size_t       i;
+    mk_redact_t  by;
+
+    by = rules;
+    by.whole = 1;
+
+    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        by.kind = kinds[i].kind;
+        row_by(&by, kinds[i].text, kinds[i].text);
+    }
+
+    by.kind = MK_REDACT_REQUEST;
+    by.unparsed = 1;
+
+    for (i = 0; i < sizeof(unparsed) / sizeof(unparsed[0]); i++) {
+        row_by(&by, unparsed[i], unparsed[i]);
+    }
 }
 
 
@@ -423,6 +514,7 @@ main(void)
     masks();
     prefix();
     flags();
+    by_kind();
     many();
     hostile();
     mk_secret_free(key);
