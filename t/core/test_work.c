@@ -21,9 +21,10 @@
 /* what costs no more for each byte need not be proportional */
 #define COST_CHEAP   20
 
-#define COST_TEXT    2048
+#define COST_TEXT    1536
 #define COST_NAMES   64
 #define COST_MANY    512
+#define COST_FRONTS  11
 
 
 /* Rules with names and values as bad as can be. */
@@ -241,16 +242,16 @@ fill(uint8_t *to, const char *front, const char *piece)
 }
 
 
-/* one word over and over, and behind each of the words that open something */
+/* one word over and over, and behind so many words that open something */
 static void
-repeated(const cost_rules_t *by)
+repeated(const cost_rules_t *by, size_t most)
 {
     int       fair;
     size_t    i, k;
     uint8_t  *line;
 
-    static const char *const  fronts[] = {
-        "", "/", "?", "GET /", "token=", "Cookie: ", "://", "Bearer ",
+    static const char *const  fronts[COST_FRONTS] = {
+        "", "token=", "/", "?", "GET /", "Cookie: ", "://", "Bearer ",
         "eyJ", "IHs", "\"",
     };
 
@@ -259,7 +260,7 @@ repeated(const cost_rules_t *by)
     for (i = 0; i < WORDS; i++) {
         fair = 1;
 
-        for (k = 0; k < sizeof(fronts) / sizeof(fronts[0]) && fair; k++) {
+        for (k = 0; k < most && fair; k++) {
             fill(line, fronts[k], words[i]);
             fair = is_fair(by, line, 1, words[i]);
         }
@@ -287,7 +288,7 @@ paired(const cost_rules_t *by)
         len = strlen(words[i]);
         memcpy(piece, words[i], len);
 
-        for (k = i % 7; k < WORDS && fair; k += 7) {
+        for (k = i % 9; k < WORDS && fair; k += 9) {
             memcpy(piece + len, words[k], strlen(words[k]) + 1);
             fill(line, "", piece);
             fair = is_fair(by, line, 1, piece);
@@ -339,12 +340,12 @@ main(void)
     setup_few();
     setup_nasty();
 
-    repeated(&few);
+    repeated(&few, COST_FRONTS);
     paired(&few);
     mixed(&few);
     tap_diag("few names: at most %.1f steps a byte", dearest);
     dearest = 0;
-    repeated(&nasty);
+    repeated(&nasty, 2);
     mixed(&nasty);
     tap_diag("many names: at most %.1f steps a byte", dearest);
 
