@@ -9,6 +9,8 @@
 #include "ngx_meshkit_conf.h"
 #include "ngx_meshkit_redact.h"
 
+#include "mk_redact_names.h"
+
 
 static void
 ngx_meshkit_redact_known_cleanup(void *data)
@@ -69,38 +71,13 @@ ngx_meshkit_redact_known_lend(ngx_http_request_t *r, ngx_pool_t *pool)
 }
 
 
+/* the names are sorted by mk_redact_sort */
 ngx_uint_t
 ngx_meshkit_redact_known_is_named(const ngx_array_t *names,
     const u_char *name, size_t len)
 {
-    size_t       n;
-    u_char       a, b;
-    ngx_uint_t   i;
-    mk_bytes_t  *known;
-
-    known = names->elts;
-
-    for (i = 0; i < names->nelts; i++) {
-
-        if (known[i].len != len) {
-            continue;
-        }
-
-        for (n = 0; n < len; n++) {
-            a = ngx_tolower(known[i].data[n]);
-            b = ngx_tolower(name[n]);
-
-            if ((a == '-' ? '_' : a) != (b == '-' ? '_' : b)) {
-                break;
-            }
-        }
-
-        if (n == len) {
-            return 1;
-        }
-    }
-
-    return 0;
+    return mk_redact_names_has(names->elts, names->nelts,
+                               ngx_meshkit_bytes_of(name, len), 1);
 }
 
 
