@@ -185,7 +185,7 @@ mk_dh_derive(EVP_PKEY_CTX *ctx, EVP_PKEY *peer, uint8_t out[MK_DH_SECRET])
 static mk_status_t
 mk_dh_x25519(const mk_key_t *key, mk_bytes_t peer, uint8_t out[MK_DH_SECRET])
 {
-    EVP_PKEY      *pkey;
+    EVP_PKEY      *pkey, *pair;
     mk_status_t    status;
     EVP_PKEY_CTX  *ctx;
 
@@ -198,13 +198,15 @@ mk_dh_x25519(const mk_key_t *key, mk_bytes_t peer, uint8_t out[MK_DH_SECRET])
     status = MK_INTERNAL_ERROR;
     pkey = EVP_PKEY_new_raw_public_key_ex(NULL, SN_X25519, NULL, peer.data,
                                           peer.len);
-    ctx = EVP_PKEY_CTX_new_from_pkey(NULL, mk_key_pkey(key), NULL);
+    pair = mk_key_pair(key);
+    ctx = pair == NULL ? NULL : EVP_PKEY_CTX_new_from_pkey(NULL, pair, NULL);
 
-    if (pkey != NULL && ctx != NULL && mk_key_is_private(key)) {
+    if (pkey != NULL && ctx != NULL) {
         status = mk_dh_derive(ctx, pkey, out);
     }
 
     EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(pair);
     EVP_PKEY_free(pkey);
 
     /* OpenSSL refuses it as well; this does not depend on that */

@@ -26,11 +26,10 @@
 
 
 struct mk_key_s {
-    EVP_PKEY       *pkey;
+    EVP_PKEY       *pkey;               /* the public part */
+    mk_secret_t    *number;             /* the private part, or NULL */
     mk_key_type_t   type;
-    unsigned        is_private:1;
     EC_GROUP       *group;              /* of a private P-256 key */
-    mk_secret_t    *number;             /* likewise */
     size_t          public_len;
     uint8_t         public[MK_PKEY_PUBLIC_MAX];
     char            x[MK_KEY_TEXT];
@@ -114,9 +113,9 @@ mk_key_set_thumbprint(mk_key_t *key)
 
 
 static int
-mk_key_set_number(mk_key_t *key)
+mk_key_set_group(mk_key_t *key)
 {
-    if (!key->is_private || key->type != MK_KEY_P256) {
+    if (key->number == NULL || key->type != MK_KEY_P256) {
         return 1;
     }
 
@@ -124,15 +123,13 @@ mk_key_set_number(mk_key_t *key)
     key->group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
     ERR_pop_to_mark();
 
-    key->number = mk_pkey_number(key->pkey);
-
-    return key->group != NULL && key->number != NULL;
+    return key->group != NULL;
 }
 
 
-/* takes pkey over, also on failure */
+/* a public key; takes pkey over, also on failure */
 static mk_key_t *
-mk_key_create(EVP_PKEY *pkey, int is_private)
+mk_key_create(EVP_PKEY *pkey)
 {
     mk_key_t  *key;
 
@@ -144,16 +141,51 @@ mk_key_create(EVP_PKEY *pkey, int is_private)
 
     key->pkey = pkey;
     key->type = mk_pkey_type(pkey);
-    key->is_private = is_private != 0;
 
     if (key->type == MK_KEY_NONE || !mk_key_set_coordinates(key)
-        || !mk_key_set_thumbprint(key) || !mk_key_set_number(key))
+        || !mk_key_set_thumbprint(key))
     {
         mk_key_free(key);
         return NULL;
     }
 
     memcpy(key->kid, key->thumbprint, sizeof(key->thumbprint));
+
+    return key;
+}
+
+
+/*
+ * As above, but a private one: what OpenSSL has of the private part does not
+ * outlive this call.
+ */
+static mk_key_t *
+mk_key_create_private(EVP_PKEY *pkey)
+{
+    mk_key_t     *key;
+    EVP_PKEY     *public;
+    mk_secret_t  *number;
+
+    number = mk_pkey_number(pkey);
+
+    key = mk_key_create(pkey);
+    if (key == NULL) {
+        mk_secret_free(number);
+        return NULL;
+    }
+
+    key->number = number;
+
+    public = mk_pkey_from_public(key->type, mk_key_public(key));
+
+    if (number == NULL || public == NULL || !mk_key_set_group(key)) {
+        EVP_PKEY_free(public);
+        mk_key_free(key);
+        return NULL;
+    }
+
+    EVP_PKEY_free(key->pkey);
+    key->pkey = public;
 
     return key;
 }
@@ -169,7 +201,7 @@ mk_key_generate(mk_key_type_t type)
         return NULL;
     }
 
-    return mk_key_create(pkey, 1);
+    return mk_key_create_private(pkey);
 }
 
 
@@ -188,7 +220,7 @@ mk_key_from_pem(const char *pem, size_t len, const char **why)
         return NULL;
     }
 
-    key = mk_key_create(pkey, 1);
+    key = mk_key_create_private(pkey);
     if (key == NULL) {
         *why = "could not be loaded";
     }
@@ -294,7 +326,7 @@ mk_key_from_object(const json_t *jwk, const char **why)
         return NULL;
     }
 
-    key = mk_key_create(pkey, 0);
+    key = mk_key_create(pkey);
     if (key == NULL) {
         *why = "could not be loaded";
         return NULL;
@@ -340,7 +372,6 @@ mk_key_free(mk_key_t *key)
         return;
     }
 
-    /* OpenSSL wipes the private part */
     EVP_PKEY_free(key->pkey);
     EC_GROUP_free(key->group);
     mk_secret_free(key->number);
@@ -358,7 +389,7 @@ mk_key_type(const mk_key_t *key)
 int
 mk_key_is_private(const mk_key_t *key)
 {
-    return key->is_private;
+    return key->number != NULL;
 }
 
 
@@ -409,13 +440,33 @@ mk_key_pkey(const mk_key_t *key)
 }
 
 
+EVP_PKEY *
+mk_key_pair(const mk_key_t *key)
+{
+    return key->number == NULL ? NULL
+                               : mk_pkey_pair(key->type, key->number,
+                                              mk_key_public(key));
+}
+
+
 int
 mk_key_to_pem(const mk_key_t *key, char **out, size_t *len)
 {
+    int        done;
+    EVP_PKEY  *pair;
+
     *out = NULL;
     *len = 0;
 
-    return key->is_private && mk_pkcs8_write(key->pkey, out, len);
+    pair = mk_key_pair(key);
+    if (pair == NULL) {
+        return 0;
+    }
+
+    done = mk_pkcs8_write(pair, out, len);
+    EVP_PKEY_free(pair);
+
+    return done;
 }
 
 

@@ -69,8 +69,14 @@ const char *mk_key_kid(const mk_key_t *key);
 /* the public part, as mk_pkey has it; borrowed */
 mk_bytes_t mk_key_public(const mk_key_t *key);
 
-/* borrowed; for mk_dh and mk_signature only */
+/* OpenSSL's key, without a private part; borrowed; for mk_signature only */
 EVP_PKEY *mk_key_pkey(const mk_key_t *key);
+
+/*
+ * OpenSSL's key, with it, for one calculation of mk_dh or mk_signature: the
+ * caller frees it behind that.  NULL for a public key, or if OpenSSL fails.
+ */
+EVP_PKEY *mk_key_pair(const mk_key_t *key);
 
 /*
  * The private key as PEM PKCS#8, or the public key as a JWK with "kid", and

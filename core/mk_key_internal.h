@@ -18,8 +18,8 @@ mk_key_t *mk_key_from_object(const json_t *jwk, const char **why);
 /*
  * What a multiplication by a private P-256 key needs, made when the key was
  * loaded, since OpenSSL takes a quarter of a multiplication to find each: the
- * curve, and the number as mk_pkey_number has it.  Borrowed; NULL for a
- * public key and for one of another type.
+ * curve, NULL for any other key, and the private part as mk_pkey_number has
+ * it, NULL for a public key.  Borrowed.
  */
 const EC_GROUP *mk_key_group(const mk_key_t *key);
 const mk_secret_t *mk_key_number(const mk_key_t *key);

@@ -141,11 +141,27 @@ mk_pkey_public(const EVP_PKEY *pkey, uint8_t out[MK_PKEY_PUBLIC_MAX],
 }
 
 
+/* a short number is padded to that length */
+static int
+mk_pkey_get_number(const EVP_PKEY *pkey, uint8_t out[MK_PKEY_PRIVATE])
+{
+    OSSL_PARAM  params[2];
+
+    params[0] = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, out,
+                                        MK_PKEY_PRIVATE);
+    params[1] = OSSL_PARAM_construct_end();
+
+    return EVP_PKEY_get_params(pkey, params) == 1
+           && OSSL_PARAM_modified(&params[0])
+           && params[0].return_size == MK_PKEY_PRIVATE;
+}
+
+
 mk_secret_t *
 mk_pkey_number(const EVP_PKEY *pkey)
 {
     int           done;
-    OSSL_PARAM    params[2];
+    size_t        len;
     mk_secret_t  *number;
 
     number = mk_secret_create(MK_PKEY_PRIVATE);
@@ -153,17 +169,21 @@ mk_pkey_number(const EVP_PKEY *pkey)
         return NULL;
     }
 
-    params[0] = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY,
-                                        mk_secret_bytes(number),
-                                        MK_PKEY_PRIVATE);
-    params[1] = OSSL_PARAM_construct_end();
-
     ERR_set_mark();
 
-    /* a short number is padded to that length */
-    done = EVP_PKEY_get_params(pkey, params) == 1
-           && OSSL_PARAM_modified(&params[0])
-           && params[0].return_size == MK_PKEY_PRIVATE;
+    if (EVP_PKEY_is_a(pkey, "EC")) {
+        done = mk_pkey_get_number(pkey, mk_secret_bytes(number));
+
+    } else {
+
+        /* EVP_PKEY_get_raw_private_key() leaves a copy in freed memory */
+
+        done = EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PRIV_KEY,
+                                               mk_secret_bytes(number),
+                                               MK_PKEY_PRIVATE, &len)
+               == 1
+               && len == MK_PKEY_PRIVATE;
+    }
 
     ERR_pop_to_mark();
 
@@ -343,39 +363,19 @@ done:
 }
 
 
+/* OSSL_PARAM has no const; nothing is written by way of these */
 static EVP_PKEY *
-mk_pkey_from_number(mk_bytes_t bytes, mk_bytes_t public)
+mk_pkey_from_parts(const char *name, OSSL_PARAM params[MK_PKEY_PARAMS])
 {
-    char           group[] = SN_X9_62_prime256v1;
-    uint8_t        point[MK_PKEY_POINT];
     EVP_PKEY      *pkey;
-    OSSL_PARAM     params[MK_PKEY_PARAMS];
-    mk_secret_t   *native;
     EVP_PKEY_CTX  *ctx;
 
-    if (public.len > MK_PKEY_POINT) {
+    ctx = EVP_PKEY_CTX_new_from_name(NULL, name, NULL);
+    if (ctx == NULL) {
         return NULL;
     }
 
     pkey = NULL;
-    native = mk_secret_create(MK_PKEY_PRIVATE);
-    ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-
-    if (native == NULL || ctx == NULL
-        || !mk_pkey_private_parts(bytes, mk_secret_bytes(native), &public,
-                                  point))
-    {
-        goto done;
-    }
-
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
-                                                 group, 0);
-    params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
-                                                  point, public.len);
-    params[2] = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY,
-                                        mk_secret_bytes(native),
-                                        MK_PKEY_PRIVATE);
-    params[3] = OSSL_PARAM_construct_end();
 
     if (EVP_PKEY_fromdata_init(ctx) != 1
         || EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_KEYPAIR, params) != 1)
@@ -383,34 +383,118 @@ mk_pkey_from_number(mk_bytes_t bytes, mk_bytes_t public)
         pkey = NULL;
     }
 
-done:
-
     EVP_PKEY_CTX_free(ctx);
+
+    return pkey;
+}
+
+
+static EVP_PKEY *
+mk_pkey_pair_p256(mk_secret_t *number, uint8_t *public, size_t len)
+{
+    char        group[] = SN_X9_62_prime256v1;
+    OSSL_PARAM  params[MK_PKEY_PARAMS];
+
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+                                                 group, 0);
+    params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
+                                                  public, len);
+    params[2] = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY,
+                                        mk_secret_bytes(number),
+                                        MK_PKEY_PRIVATE);
+    params[3] = OSSL_PARAM_construct_end();
+
+    return mk_pkey_from_parts("EC", params);
+}
+
+
+static EVP_PKEY *
+mk_pkey_pair_okp(const char *name, mk_secret_t *number, uint8_t *public,
+    size_t len)
+{
+    OSSL_PARAM  params[MK_PKEY_PARAMS];
+
+    params[0] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
+                                                  public, len);
+    params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY,
+                                                  mk_secret_bytes(number),
+                                                  MK_PKEY_PRIVATE);
+    params[2] = OSSL_PARAM_construct_end();
+
+    return mk_pkey_from_parts(name, params);
+}
+
+
+EVP_PKEY *
+mk_pkey_pair(mk_key_type_t type, mk_secret_t *number, mk_bytes_t public)
+{
+    uint8_t    bytes[MK_PKEY_PUBLIC_MAX];
+    EVP_PKEY  *pkey;
+
+    if (public.len > sizeof(bytes)) {
+        return NULL;
+    }
+
+    memcpy(bytes, public.data, public.len);
+    ERR_set_mark();
+
+    switch (type) {
+
+    case MK_KEY_P256:
+        pkey = mk_pkey_pair_p256(number, bytes, public.len);
+        break;
+
+    case MK_KEY_X25519:
+        pkey = mk_pkey_pair_okp(SN_X25519, number, bytes, public.len);
+        break;
+
+    case MK_KEY_ED25519:
+        pkey = mk_pkey_pair_okp(SN_ED25519, number, bytes, public.len);
+        break;
+
+    default:
+        pkey = NULL;
+        break;
+    }
+
+    ERR_pop_to_mark();
+
+    return pkey;
+}
+
+
+static EVP_PKEY *
+mk_pkey_from_number(mk_bytes_t bytes, mk_bytes_t public)
+{
+    uint8_t       point[MK_PKEY_POINT];
+    EVP_PKEY     *pkey;
+    mk_secret_t  *native;
+
+    if (public.len > MK_PKEY_POINT) {
+        return NULL;
+    }
+
+    pkey = NULL;
+    native = mk_secret_create(MK_PKEY_PRIVATE);
+
+    if (native != NULL
+        && mk_pkey_private_parts(bytes, mk_secret_bytes(native), &public,
+                                 point))
+    {
+        pkey = mk_pkey_pair(MK_KEY_P256, native, public);
+    }
+
     mk_secret_free(native);
 
     return pkey;
 }
 
 
-/*
- * OpenSSL keeps such a key in ordinary memory if it was made from bytes, and
- * in the secure heap if it is a copy.
- */
 static EVP_PKEY *
 mk_pkey_from_okp(const char *name, mk_bytes_t bytes)
 {
-    EVP_PKEY  *pkey, *copy;
-
-    pkey = EVP_PKEY_new_raw_private_key_ex(NULL, name, NULL, bytes.data,
+    return EVP_PKEY_new_raw_private_key_ex(NULL, name, NULL, bytes.data,
                                            bytes.len);
-    if (pkey == NULL) {
-        return NULL;
-    }
-
-    copy = EVP_PKEY_dup(pkey);
-    EVP_PKEY_free(pkey);
-
-    return copy;
 }
 
 

@@ -36,11 +36,18 @@ int mk_pkey_public(const EVP_PKEY *pkey, uint8_t out[MK_PKEY_PUBLIC_MAX],
     size_t *len);
 
 /*
- * The private number of a P-256 key, MK_PKEY_PRIVATE bytes in the machine's
- * order, by way of the secure heap only; the caller owns it.  NULL for a
- * public key, for one of another type, or if OpenSSL fails.
+ * The private part of a key, MK_PKEY_PRIVATE bytes, of P-256 in the machine's
+ * order; the caller owns it.  NULL for a public key, or if OpenSSL fails.
  */
 mk_secret_t *mk_pkey_number(const EVP_PKEY *pkey);
+
+/*
+ * The key with that private part and that public one, which belong together;
+ * the caller owns it, and frees it as soon as it can: OpenSSL wipes the
+ * private part then, but has it in ordinary memory up to there.
+ */
+EVP_PKEY *mk_pkey_pair(mk_key_type_t type, mk_secret_t *number,
+    mk_bytes_t public);
 
 /*
  * The public key with those bytes; the caller owns it.  NULL if they have
@@ -53,8 +60,8 @@ EVP_PKEY *mk_pkey_from_public(mk_key_type_t type, mk_bytes_t bytes);
  * The private key with those MK_PKEY_PRIVATE bytes, big-endian for P-256; the
  * caller owns it and wipes the bytes.  The public part of a P-256 key comes
  * from "public" (a point, RFC 5480 section 2.2), or is computed if that is
- * empty.  OpenSSL keeps the private part in its secure heap if there is one.
- * NULL if the two do not belong together, and on any other failure.
+ * empty.  As mk_pkey_pair's, it is to be freed soon.  NULL if the two do not
+ * belong together, and on any other failure.
  */
 EVP_PKEY *mk_pkey_from_private(mk_key_type_t type, mk_bytes_t bytes,
     mk_bytes_t public);

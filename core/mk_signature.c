@@ -172,16 +172,16 @@ mk_signature_evp_sign(EVP_PKEY *pkey, const EVP_MD *md, mk_bytes_t data,
 
 
 static int
-mk_signature_by_type(const mk_key_t *key, mk_bytes_t data,
+mk_signature_by_type(mk_key_type_t type, EVP_PKEY *pair, mk_bytes_t data,
     uint8_t signature[MK_SIGNATURE_LEN])
 {
     size_t   len;
     uint8_t  out[MK_SIGNATURE_DER];
 
-    switch (mk_key_type(key)) {
+    switch (type) {
 
     case MK_KEY_ED25519:
-        if (!mk_signature_evp_sign(mk_key_pkey(key), NULL, data, out, &len)
+        if (!mk_signature_evp_sign(pair, NULL, data, out, &len)
             || len != MK_SIGNATURE_LEN)
         {
             return 0;
@@ -191,8 +191,7 @@ mk_signature_by_type(const mk_key_t *key, mk_bytes_t data,
         return 1;
 
     case MK_KEY_P256:
-        return mk_signature_evp_sign(mk_key_pkey(key), EVP_sha256(), data,
-                                     out, &len)
+        return mk_signature_evp_sign(pair, EVP_sha256(), data, out, &len)
                && mk_signature_from_der(out, len, signature);
 
     default:
@@ -205,11 +204,14 @@ mk_status_t
 mk_signature_sign(const mk_key_t *key, mk_bytes_t data,
     uint8_t signature[MK_SIGNATURE_LEN])
 {
-    int  done;
+    int        done;
+    EVP_PKEY  *pair;
 
     ERR_set_mark();
-    done = mk_key_is_private(key)
-           && mk_signature_by_type(key, data, signature);
+    pair = mk_key_pair(key);
+    done = pair != NULL
+           && mk_signature_by_type(mk_key_type(key), pair, data, signature);
+    EVP_PKEY_free(pair);
     ERR_pop_to_mark();
 
     if (!done) {

@@ -156,6 +156,7 @@ test_unwrap(mk_key_type_t type, const char *name, double bound)
 {
     double     ratio;
     uint8_t    data[32];
+    EVP_PKEY  *pair;
     mk_key_t  *peer;
     unwrap_t   u;
 
@@ -166,7 +167,8 @@ test_unwrap(mk_key_type_t type, const char *name, double bound)
     peer = mk_key_generate(type);
     u.enc.data = u.enc_bytes;
     u.ct.data = u.ct_bytes;
-    u.ctx = EVP_PKEY_CTX_new_from_pkey(NULL, mk_key_pkey(u.key), NULL);
+    pair = mk_key_pair(u.key);
+    u.ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pair, NULL);
 
     ok(mk_hpke_seal(u.key, bytes_of("info", 4), bytes_of("aad", 3),
                     bytes_of(data, sizeof(data)), u.enc_bytes, &u.enc.len,
@@ -181,6 +183,7 @@ test_unwrap(mk_key_type_t type, const char *name, double bound)
        "of at most %.1f", name, ratio, bound);
 
     EVP_PKEY_CTX_free(u.ctx);
+    EVP_PKEY_free(pair);
     mk_key_free(peer);
     mk_key_free(u.key);
 }
