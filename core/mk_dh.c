@@ -32,11 +32,17 @@ typedef struct {
 static int
 mk_dh_work_create(mk_dh_work_t *w, const EC_GROUP *group)
 {
-    w->ctx = BN_CTX_secure_new();
-    w->d = BN_secure_new();
-    w->r = BN_secure_new();
-    w->sum = BN_secure_new();
-    w->x = BN_secure_new();
+    /*
+     * Not BN_secure_new(): OpenSSL's secure heap is somebody else's, and may
+     * be full.  What is secret of these is wiped when it is freed, and when
+     * it grows.
+     */
+
+    w->ctx = BN_CTX_new();
+    w->d = BN_new();
+    w->r = BN_new();
+    w->sum = BN_new();
+    w->x = BN_new();
     w->q = EC_POINT_new(group);
     w->a = EC_POINT_new(group);
     w->b = EC_POINT_new(group);

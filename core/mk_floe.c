@@ -33,6 +33,11 @@
 #define MK_FLOE_PURPOSE_MAX       12
 
 
+_Static_assert(MK_FLOE_MESSAGE_KEY <= MK_SECRET_SHORT
+               && MK_FLOE_KEY <= MK_SECRET_SHORT,
+               "MK_OPENER_SECRETS counts these three");
+
+
 struct mk_floe_s {
     mk_gcm_t     *gcm;                  /* holds the key of one window */
     mk_secret_t  *message_key;

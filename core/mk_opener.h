@@ -25,6 +25,9 @@
 #include "mk_walk.h"
 
 
+/* what an opener holds of mk_secret: so many of MK_SECRET_SHORT bytes */
+#define MK_OPENER_SECRETS  3
+
 typedef struct mk_opener_s  mk_opener_t;
 
 

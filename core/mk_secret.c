@@ -1,12 +1,10 @@
 #include "mk_secret.h"
 
+#include "mk_heap.h"
+
 #include <openssl/crypto.h>
 
 #include <string.h>
-
-
-/* the smallest page there is; the secure heap begins with one */
-#define MK_SECRET_STEP  4096
 
 
 /* length and bytes in one allocation, so that one call wipes both */
@@ -14,6 +12,11 @@ struct mk_secret_s {
     size_t   len;
     uint8_t  bytes[];
 };
+
+_Static_assert(sizeof(mk_secret_t) + MK_SECRET_SHORT == MK_HEAP_UNIT,
+               "a short secret is one unit");
+_Static_assert(sizeof(mk_secret_t) + MK_SECRET_MAX <= MK_HEAP_MAX,
+               "a long one is not too long");
 
 
 mk_secret_t *
@@ -25,11 +28,15 @@ mk_secret_create(size_t len)
         return NULL;
     }
 
-    /*
-     * Ordinary memory if no secure heap was set up; but a secure heap that
-     * is full is a failure, never a reason to use ordinary memory.
-     */
-    secret = OPENSSL_secure_zalloc(sizeof(mk_secret_t) + len);
+    /* a heap that is full is a failure, never a reason to use another */
+
+    if (mk_heap_is_set_up()) {
+        secret = mk_heap_alloc(sizeof(mk_secret_t) + len);
+
+    } else {
+        secret = OPENSSL_secure_zalloc(sizeof(mk_secret_t) + len);
+    }
+
     if (secret == NULL) {
         return NULL;
     }
@@ -63,6 +70,13 @@ mk_secret_free(mk_secret_t *secret)
         return;
     }
 
+    /* it may be older than the heap */
+
+    if (mk_heap_holds(secret)) {
+        mk_heap_free(secret, sizeof(mk_secret_t) + secret->len);
+        return;
+    }
+
     OPENSSL_secure_clear_free(secret, sizeof(mk_secret_t) + secret->len);
 }
 
@@ -83,41 +97,6 @@ mk_secret_view(const mk_secret_t *secret)
     view.len = secret->len;
 
     return view;
-}
-
-
-void *
-mk_secret_heap(size_t *len)
-{
-    char  *inside, *first, *end;
-
-    *len = 0;
-
-    inside = OPENSSL_secure_malloc(1);
-
-    if (inside == NULL || !CRYPTO_secure_allocated(inside)) {
-        OPENSSL_secure_free(inside);
-        return NULL;
-    }
-
-    /* it is asked about addresses only; guard pages stand on both sides */
-
-    first = inside - (uintptr_t) inside % MK_SECRET_STEP;
-    end = first + MK_SECRET_STEP;
-
-    while (CRYPTO_secure_allocated(first - MK_SECRET_STEP)) {
-        first -= MK_SECRET_STEP;
-    }
-
-    while (CRYPTO_secure_allocated(end)) {
-        end += MK_SECRET_STEP;
-    }
-
-    OPENSSL_secure_free(inside);
-
-    *len = (size_t) (end - first);
-
-    return first;
 }
 
 

@@ -1,9 +1,9 @@
 /*
  * mk_secret: the only type that holds a key.
  *
- * The bytes live in OpenSSL's secure heap where one was set up (locked, not
- * dumped, guard pages), else in ordinary memory; either way they are wiped
- * when the secret is freed.  Wiping cannot reach copies that a library or
+ * The bytes live in mk_heap where that was set up, else in OpenSSL's secure
+ * heap, else in ordinary memory; either way they are wiped when the secret is
+ * freed.  Wiping cannot reach copies that a library or
  * the compiler made in registers or on the stack; code here keeps such
  * copies few and wipes those it makes.
  */
@@ -15,7 +15,10 @@
 
 
 /* the longest secret: a service's bearer token, an HMAC key */
-#define MK_SECRET_MAX  4096
+#define MK_SECRET_MAX    4096
+
+/* the longest that takes one unit of mk_heap, which can be reserved */
+#define MK_SECRET_SHORT  (64 - sizeof(size_t))
 
 typedef struct mk_secret_s  mk_secret_t;
 
@@ -35,14 +38,6 @@ void mk_secret_free(mk_secret_t *secret);
 /* the bytes, for writing and for reading, borrowed while the secret lives */
 uint8_t *mk_secret_bytes(mk_secret_t *secret);
 mk_bytes_t mk_secret_view(const mk_secret_t *secret);
-
-/*
- * Where OpenSSL's secure heap lies, whoever set it up: *len bytes, whole
- * pages.  OpenSSL locks it into memory, but a child inherits no lock, and
- * there is no call that tells.  Returns its first byte, or NULL and 0 if
- * there is none or no room in it.
- */
-void *mk_secret_heap(size_t *len);
 
 /* 1 if equal, in time that depends on the lengths only */
 int mk_secret_equal(const mk_secret_t *a, const mk_secret_t *b);

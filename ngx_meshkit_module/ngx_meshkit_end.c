@@ -5,6 +5,7 @@
 #include "ngx_meshkit_await.h"
 #include "ngx_meshkit_fetch.h"
 #include "ngx_meshkit_guard.h"
+#include "ngx_meshkit_heap.h"
 #include "ngx_meshkit_repeat.h"
 
 
@@ -68,6 +69,7 @@ ngx_meshkit_end_refused(ngx_meshkit_open_t *open)
 
     ngx_meshkit_end_log(open);
     ngx_meshkit_audit_refuse(open);
+    ngx_meshkit_heap_refused(open);
 
     /*
      * behind the header the only honest end is one that the client can tell

@@ -6,48 +6,24 @@
  */
 
 #include "ngx_meshkit_conf.h"
+#include "ngx_meshkit_heap.h"
 
 #include <openssl/crypto.h>
-
-#include <sys/mman.h>
 
 #if (NGX_LINUX)
 #include <sys/prctl.h>
 #endif
 
 
-/*
- * Locked memory for keys: some hundred private keys, and some 30000 opens
- * that go on at a time, each with two derived keys.
- */
-#define NGX_MESHKIT_SECURE_HEAP      (4 * 1024 * 1024)
-#define NGX_MESHKIT_SECURE_HEAP_MIN  16
-
-
 static ngx_uint_t  ngx_meshkit_keys_held;
 
 
-/*
- * OpenSSL's secure heap is one for the process and stays over reloads.  If
- * it cannot be had (a tight RLIMIT_MEMLOCK), keys are in ordinary memory.
- */
-static void
-ngx_meshkit_keys_init_heap(ngx_conf_t *cf)
+static ngx_int_t
+ngx_meshkit_keys_init(ngx_conf_t *cf)
 {
     ngx_meshkit_keys_held = 1;
 
-    if (CRYPTO_secure_malloc_initialized()) {
-        return;
-    }
-
-    if (CRYPTO_secure_malloc_init(NGX_MESHKIT_SECURE_HEAP,
-                                  NGX_MESHKIT_SECURE_HEAP_MIN)
-        != 1)
-    {
-        ngx_log_error(NGX_LOG_WARN, cf->log, ngx_errno,
-                      "meshkit: the memory for keys could not be locked, "
-                      "raise RLIMIT_MEMLOCK");
-    }
+    return ngx_meshkit_heap_init(cf);
 }
 
 
@@ -174,7 +150,9 @@ ngx_meshkit_keys_add_identity(ngx_conf_t *cf, const ngx_str_t *identity,
     ngx_str_t    name;
     const char  *why;
 
-    ngx_meshkit_keys_init_heap(cf);
+    if (ngx_meshkit_keys_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (*ring == NULL && ngx_meshkit_keys_create_ring(cf, ring) != NGX_OK) {
         return NGX_ERROR;
@@ -303,7 +281,9 @@ ngx_meshkit_keys_set_token(ngx_conf_t *cf, const char *text, size_t len,
     mk_secret_t         **slot;
     ngx_pool_cleanup_t   *cln;
 
-    ngx_meshkit_keys_init_heap(cf);
+    if (ngx_meshkit_keys_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     cln = ngx_pool_cleanup_add(cf->pool, sizeof(mk_secret_t *));
     if (cln == NULL) {
@@ -317,7 +297,12 @@ ngx_meshkit_keys_set_token(ngx_conf_t *cf, const char *text, size_t len,
     *slot = mk_secret_copy((const uint8_t *) text, len);
     *token = *slot;
 
-    return *slot == NULL ? NGX_ERROR : NGX_OK;
+    if (*slot == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "no memory for keys");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -434,26 +419,6 @@ ngx_meshkit_keys_token_ref(void)
 
 
 /*
- * A child inherits what is in the secure heap, but not its lock.  The whole
- * heap is locked again, since the keys of opens will be in it too.
- */
-static void
-ngx_meshkit_keys_lock_heap(ngx_cycle_t *cycle)
-{
-    void    *heap;
-    size_t   len;
-
-    heap = mk_secret_heap(&len);
-
-    if (heap != NULL && mlock(heap, len) == -1) {
-        ngx_log_error(NGX_LOG_WARN, cycle->log, ngx_errno,
-                      "meshkit: the memory for keys could not be locked in a "
-                      "worker, raise RLIMIT_MEMLOCK to %uz bytes", len);
-    }
-}
-
-
-/*
  * nginx takes the master's variables from its workers, but their text is in
  * the memory that a child inherits.  What "env" names is theirs.
  */
@@ -503,7 +468,7 @@ ngx_meshkit_keys_protect(ngx_cycle_t *cycle)
 
 #endif
 
-    ngx_meshkit_keys_lock_heap(cycle);
+    ngx_meshkit_heap_start(cycle);
     ngx_meshkit_keys_wipe_env(cycle);
 
     return NGX_OK;

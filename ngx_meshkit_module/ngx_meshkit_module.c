@@ -5,6 +5,7 @@
 #include "ngx_meshkit_conf.h"
 #include "ngx_meshkit_counters.h"
 #include "ngx_meshkit_denylist.h"
+#include "ngx_meshkit_heap.h"
 #include "ngx_meshkit_redact.h"
 #include "ngx_meshkit_stranger.h"
 
@@ -249,6 +250,8 @@ ngx_meshkit_module_init_cycle(ngx_cycle_t *cycle)
     if (ngx_meshkit_redact_writer_init(cycle) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    ngx_meshkit_heap_report(cycle);
 
     return ngx_meshkit_denylist_init(cycle);
 }

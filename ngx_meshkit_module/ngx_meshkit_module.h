@@ -213,6 +213,7 @@ struct ngx_meshkit_open_s {
     unsigned                       accepted:1;  /* the capsule passed checks */
     unsigned                       granted:1;   /* ... and everybody agreed */
     unsigned                       decided:1;   /* outcome is final */
+    unsigned                       room:1;      /* is kept for its keys */
     unsigned                       two_tokens:1;
     unsigned                       policy_asked:1;
     unsigned                       repeated:8;  /* steps that asked again */

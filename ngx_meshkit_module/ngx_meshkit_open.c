@@ -10,6 +10,7 @@
 #include "ngx_meshkit_await.h"
 #include "ngx_meshkit_denylist.h"
 #include "ngx_meshkit_fetch.h"
+#include "ngx_meshkit_heap.h"
 
 
 static ngx_int_t ngx_meshkit_open_admit(ngx_meshkit_open_t *open);
@@ -147,7 +148,9 @@ ngx_meshkit_open_too_late(ngx_event_t *ev)
 static ngx_int_t
 ngx_meshkit_open_admit(ngx_meshkit_open_t *open)
 {
-    return ngx_meshkit_denylist_admit(open) == NGX_OK ? NGX_DECLINED : NGX_OK;
+    return ngx_meshkit_denylist_admit(open) == NGX_OK
+           && ngx_meshkit_heap_admit(open) == NGX_OK
+           ? NGX_DECLINED : NGX_OK;
 }
 
 

@@ -17,7 +17,7 @@
 #define NGX_MESHKIT_STATUS_LINE        160
 
 /* lines that are there without a gateway, and for each of them, at most */
-#define NGX_MESHKIT_STATUS_LINES       (MK_STATUS_COUNT + 40)
+#define NGX_MESHKIT_STATUS_LINES       (MK_STATUS_COUNT + 56)
 #define NGX_MESHKIT_STATUS_GATEWAY     (NGX_MESHKIT_FAULTS + 10)
 #define NGX_MESHKIT_STATUS_DENYLIST    4
 
@@ -34,6 +34,22 @@ const ngx_meshkit_status_counter_t  ngx_meshkit_status_opens[] = {
     { "plaintextBytes", "plaintext_bytes_total",
       "Bytes of plaintext that went to clients.",
       offsetof(ngx_meshkit_counters_t, plaintext) },
+    { NULL, NULL, NULL, 0 }
+};
+
+
+const ngx_meshkit_status_counter_t  ngx_meshkit_status_heap[] = {
+    { "bytes", "key_memory_bytes",
+      "Memory for keys of the worker that responds.",
+      offsetof(ngx_meshkit_heap_state_t, size) },
+    { "usedBytes", "key_memory_used_bytes",
+      "What keys take of it.", offsetof(ngx_meshkit_heap_state_t, used) },
+    { "opens", "key_memory_opens",
+      "Opens that have room in it.",
+      offsetof(ngx_meshkit_heap_state_t, opens) },
+    { "maxOpens", "key_memory_max_opens",
+      "How many there can be.",
+      offsetof(ngx_meshkit_heap_state_t, max_opens) },
     { NULL, NULL, NULL, 0 }
 };
 
@@ -318,7 +334,11 @@ ngx_meshkit_status_json(ngx_meshkit_status_page_t *page)
                                  page->counters->local[i]);
     }
 
-    ngx_meshkit_status_print(page, "},\"gateways\":[");
+    ngx_meshkit_status_print(page, "},\"keyMemory\":{");
+    ngx_meshkit_status_json_counters(page, ngx_meshkit_status_heap,
+                                     &page->heap);
+    ngx_meshkit_status_print(page, "\"refused\":%uA},\"gateways\":[",
+                             page->counters->keys_refused);
 
     g = page->gateways.elts;
 
@@ -407,6 +427,7 @@ ngx_meshkit_status_handler(ngx_http_request_t *r)
 
     ngx_memzero(&page, sizeof(ngx_meshkit_status_page_t));
     page.counters = ngx_meshkit_counters_get(r);
+    ngx_meshkit_heap_state(&page.heap);
 
     if (ngx_meshkit_status_collect(r, &page) != NGX_OK
         || ngx_meshkit_status_denylists(r, &page) != NGX_OK

@@ -6,6 +6,7 @@
 #define NGX_MESHKIT_STATUS_H
 
 #include "ngx_meshkit_health.h"
+#include "ngx_meshkit_heap.h"
 #include "ngx_meshkit_pickup.h"
 
 
@@ -26,6 +27,7 @@ typedef struct {
 
 typedef struct {
     const ngx_meshkit_counters_t   *counters;
+    ngx_meshkit_heap_state_t        heap;       /* of this worker */
     ngx_array_t                     gateways;
     ngx_array_t                     denylists;  /* their names escaped */
     u_char                         *p;
@@ -33,8 +35,9 @@ typedef struct {
 } ngx_meshkit_status_page_t;
 
 
-/* what there is of all opens, of each gateway, of each denylist; NULL ends */
+/* what there is of opens, of keys, of each gateway and denylist; NULL ends */
 extern const ngx_meshkit_status_counter_t  ngx_meshkit_status_opens[];
+extern const ngx_meshkit_status_counter_t  ngx_meshkit_status_heap[];
 extern const ngx_meshkit_status_counter_t  ngx_meshkit_status_gateways[];
 extern const ngx_meshkit_status_counter_t  ngx_meshkit_status_denylist[];
 

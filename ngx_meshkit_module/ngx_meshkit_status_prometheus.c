@@ -71,6 +71,25 @@ ngx_meshkit_status_local(ngx_meshkit_status_page_t *page)
 
 
 static void
+ngx_meshkit_status_keys(ngx_meshkit_status_page_t *page)
+{
+    const ngx_meshkit_status_counter_t  *c;
+
+    for (c = ngx_meshkit_status_heap; c->member != NULL; c++) {
+        ngx_meshkit_status_metric(page, c->metric, "gauge", c->help);
+        ngx_meshkit_status_print(page, "nginx_meshkit_%s %uA\n", c->metric,
+                                 ngx_meshkit_status_value(&page->heap,
+                                                          c->offset));
+    }
+
+    ngx_meshkit_status_metric(page, "key_memory_refused_total", "counter",
+                              "Opens that had no room for their keys.");
+    ngx_meshkit_status_print(page, "nginx_meshkit_key_memory_refused_total "
+                             "%uA\n", page->counters->keys_refused);
+}
+
+
+static void
 ngx_meshkit_status_lists(ngx_meshkit_status_page_t *page)
 {
     ngx_uint_t                           i;
@@ -118,6 +137,7 @@ ngx_meshkit_status_prometheus(ngx_meshkit_status_page_t *page)
     }
 
     ngx_meshkit_status_local(page);
+    ngx_meshkit_status_keys(page);
 
     for (c = ngx_meshkit_status_gateways; c->member != NULL; c++) {
         ngx_meshkit_status_metric(page, c->metric, "counter", c->help);
