@@ -33,8 +33,6 @@ typedef struct {
     mk_opener_t         *opener;
     http_t              *http;
     mk_car_t            *car;           /* while one is read */
-    uint8_t             *piece;         /* plaintext of one segment */
-    size_t               piece_size;
     mk_status_t          fault;         /* of the source in use */
     mk_status_t          verdict;       /* final, unless MK_OK */
     unsigned             sink_failed:1;
@@ -55,11 +53,11 @@ static int
 fetch_drain(fetch_t *f)
 {
     size_t      len;
+    uint8_t    *plain;
     mk_bytes_t  piece;
 
     for ( ;; ) {
-        f->verdict = mk_opener_read(f->opener, f->piece, f->piece_size,
-                                    &len);
+        f->verdict = mk_opener_read(f->opener, &plain, &len);
         if (f->verdict != MK_OK) {
             return 0;
         }
@@ -68,7 +66,7 @@ fetch_drain(fetch_t *f)
             return 1;
         }
 
-        piece.data = f->piece;
+        piece.data = plain;
         piece.len = len;
 
         if (!f->plan->sink(f->plan->data, piece)) {
@@ -353,24 +351,15 @@ fetch_all(const fetch_plan_t *plan, mk_opener_t *opener)
         return rc;
     }
 
-    f.piece_size = mk_opener_piece_max(opener);
-    f.piece = malloc(f.piece_size);
-
-    if (f.piece == NULL) {
-        rc = report_no_memory();
+    if (plan->blocks != NULL) {
+        fetch_directory(&f);
 
     } else {
-        if (plan->blocks != NULL) {
-            fetch_directory(&f);
-
-        } else {
-            fetch_gateways(&f);
-        }
-
-        rc = fetch_verdict(&f);
+        fetch_gateways(&f);
     }
 
-    files_wipe((char *) f.piece, f.piece_size);
+    rc = fetch_verdict(&f);
+
     http_free(f.http);
 
     return rc;

@@ -261,8 +261,10 @@ mk_car_fill(mk_car_t *car, mk_bytes_t *in)
             size *= 2;
         }
 
-        if (size > MK_CAR_SECTION_MAX) {
-            size = MK_CAR_SECTION_MAX;
+        /* what a length promises is bounded, and no more is needed */
+
+        if (size > car->want) {
+            size = car->want;
         }
 
         buffer = realloc(car->buffer, size);

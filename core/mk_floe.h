@@ -17,6 +17,7 @@
 #define MK_FLOE_KEY          32
 #define MK_FLOE_HEADER       74
 #define MK_FLOE_OVERHEAD     32     /* of a segment: 4 + 12 + 16 */
+#define MK_FLOE_TEXT         16     /* where its sealed text begins: 4 + 12 */
 #define MK_FLOE_AAD_MAX      256
 #define MK_FLOE_SEGMENT_MAX  (1024 * 1024)
 
@@ -71,8 +72,8 @@ mk_status_t mk_floe_seal_segment(mk_floe_t *floe, uint64_t index, int final,
  * Opens segment "index", which must be the final one if and only if final
  * is 1.  Writes segment.len - MK_FLOE_OVERHEAD bytes to out.  MK_OK, or
  * MK_INVALID_ENVELOPE / MK_INTERNAL_ERROR with all of out zeroed: plaintext
- * of a segment whose tag does not fit is never left in out.  out and
- * segment may not overlap.
+ * of a segment whose tag does not fit is never left in out.  out is
+ * segment.data + MK_FLOE_TEXT (opened in place), or does not overlap segment.
  */
 mk_status_t mk_floe_open_segment(mk_floe_t *floe, uint64_t index, int final,
     mk_bytes_t segment, uint8_t *out);

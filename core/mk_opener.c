@@ -26,8 +26,9 @@ struct mk_opener_s {
     uint64_t     skip;          /* plaintext of segment "index" not wanted */
     uint64_t     left;          /* plaintext still to be given out */
     uint32_t     length;        /* of a full segment */
-    uint32_t     fill;          /* bytes in segment[] */
-    uint8_t     *segment;       /* one that is spread over several blocks */
+    uint32_t     fill;          /* sealed bytes in segment[] */
+    uint32_t     room;          /* bytes of segment[] */
+    uint8_t     *segment;       /* collected here, and opened in place */
     mk_bytes_t   data;          /* file bytes of the block at hand */
     mk_status_t  failed;
     mk_blame_t   blame;         /* of the block that it failed by */
@@ -120,6 +121,8 @@ mk_opener_create(const mk_capsule_t *capsule, const mk_secret_t *key,
     opener->size = capsule->size;
     opener->body = mk_capsule_body_size(capsule);
     opener->last = mk_floe_segments(capsule->size, opener->length) - 1;
+    opener->room = opener->body < opener->length ? (uint32_t) opener->body
+                                                 : opener->length;
 
     mk_opener_plan(opener, first, len);
 
@@ -151,7 +154,12 @@ mk_opener_free(mk_opener_t *opener)
 
     mk_walk_free(opener->walk);
     mk_floe_free(opener->floe);
-    free(opener->segment);          /* ciphertext only */
+
+    if (opener->segment != NULL) {
+        OPENSSL_cleanse(opener->segment, opener->room);
+        free(opener->segment);
+    }
+
     free(opener);
 }
 
@@ -178,10 +186,17 @@ mk_opener_extent(const mk_opener_t *opener, uint64_t *first, uint64_t *last)
 }
 
 
-size_t
-mk_opener_piece_max(const mk_opener_t *opener)
+int
+mk_opener_collects(const mk_opener_t *opener)
 {
-    return opener->length - MK_FLOE_OVERHEAD;
+    return opener->fill > 0;
+}
+
+
+size_t
+mk_opener_room(const mk_opener_t *opener)
+{
+    return opener->room;
 }
 
 
@@ -289,6 +304,17 @@ mk_opener_collect(mk_opener_t *opener, size_t size, mk_bytes_t *segment)
 {
     size_t  n;
 
+    if (opener->data.len == 0) {
+        return 0;
+    }
+
+    if (opener->segment == NULL) {
+        opener->segment = malloc(opener->room);
+        if (opener->segment == NULL) {
+            return -1;
+        }
+    }
+
     if (opener->fill == 0 && opener->data.len >= size) {
         segment->data = opener->data.data;
         segment->len = size;
@@ -297,17 +323,6 @@ mk_opener_collect(mk_opener_t *opener, size_t size, mk_bytes_t *segment)
         opener->data.len -= size;
 
         return 1;
-    }
-
-    if (opener->data.len == 0) {
-        return 0;
-    }
-
-    if (opener->segment == NULL) {
-        opener->segment = malloc(opener->length);
-        if (opener->segment == NULL) {
-            return -1;
-        }
     }
 
     n = size - opener->fill;
@@ -333,55 +348,48 @@ mk_opener_collect(mk_opener_t *opener, size_t size, mk_bytes_t *segment)
 }
 
 
-/* Cuts what is not wanted off an opened segment of len bytes in out. */
-static size_t
-mk_opener_trim(mk_opener_t *opener, uint8_t *out, size_t len)
+/* Cuts what is not wanted off an opened segment of *len bytes. */
+static void
+mk_opener_trim(mk_opener_t *opener, uint8_t **plain, size_t *len)
 {
     size_t  skip, wanted;
 
     skip = (size_t) opener->skip;       /* less than one segment */
     opener->skip = 0;
 
-    wanted = len - skip;
+    wanted = *len - skip;
     if (wanted > opener->left) {
         wanted = (size_t) opener->left;
     }
 
-    if (skip > 0) {
-        memmove(out, out + skip, wanted);
-    }
-
-    OPENSSL_cleanse(out + wanted, len - wanted);
+    OPENSSL_cleanse(*plain, skip);
+    OPENSSL_cleanse(*plain + skip + wanted, *len - skip - wanted);
 
     opener->left -= wanted;
 
-    return wanted;
+    *plain += skip;
+    *len = wanted;
 }
 
 
 mk_status_t
-mk_opener_read(mk_opener_t *opener, uint8_t *out, size_t out_size,
-    size_t *len)
+mk_opener_read(mk_opener_t *opener, uint8_t **plain, size_t *len)
 {
     int          final, found;
     size_t       size;
+    uint8_t     *out;
     mk_bytes_t   segment;
     mk_status_t  status;
 
+    *plain = NULL;
     *len = 0;
 
     if (opener->failed != MK_OK) {
-        OPENSSL_cleanse(out, out_size);
         return opener->failed;
     }
 
     if (opener->index == opener->end) {
         return MK_OK;
-    }
-
-    if (out_size < mk_opener_piece_max(opener)) {
-        OPENSSL_cleanse(out, out_size);
-        return mk_opener_fail(opener, MK_INTERNAL_ERROR);
     }
 
     final = opener->index == opener->last;
@@ -395,9 +403,12 @@ mk_opener_read(mk_opener_t *opener, uint8_t *out, size_t out_size,
     }
 
     if (found < 0) {
-        OPENSSL_cleanse(out, out_size);
         return mk_opener_fail(opener, MK_INTERNAL_ERROR);
     }
+
+    /* in place where it was collected: the text has to stay where it is */
+
+    out = opener->segment + MK_FLOE_TEXT;
 
     status = mk_floe_open_segment(opener->floe, opener->index, final,
                                   segment, out);
@@ -412,7 +423,10 @@ mk_opener_read(mk_opener_t *opener, uint8_t *out, size_t out_size,
 
     opener->index++;
 
-    *len = mk_opener_trim(opener, out, size - MK_FLOE_OVERHEAD);
+    *plain = out;
+    *len = size - MK_FLOE_OVERHEAD;
+
+    mk_opener_trim(opener, plain, len);
 
     return MK_OK;
 }

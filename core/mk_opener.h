@@ -10,12 +10,13 @@
  *         cid = mk_opener_next(o, 0);
  *         ... fetch its block ...
  *         mk_opener_block(o, block, &blame);
- *         while (mk_opener_read(o, out, size, &len) == MK_OK && len > 0) {
- *             ... send len bytes of out ...
+ *         while (mk_opener_read(o, &plain, &len) == MK_OK && len > 0) {
+ *             ... send len bytes at plain ...
  *         }
  *     }
  *
- * Memory: the walk's tables and one segment, whatever the file's size.
+ * Memory: the walk's tables and one segment, whatever the file's size: sealed
+ * bytes are collected where they are opened, and given out from there.
  */
 
 #ifndef MK_OPENER_H
@@ -75,8 +76,11 @@ mk_status_t mk_opener_rewind(mk_opener_t *opener, uint64_t first,
 /* Gives the next bytes of the sealed object; borrowed as a block is. */
 mk_status_t mk_opener_bytes(mk_opener_t *opener, mk_bytes_t bytes);
 
-/* bytes of room that mk_opener_read needs at most: one segment's plaintext */
-size_t mk_opener_piece_max(const mk_opener_t *opener);
+/* 1 while a part of the next segment is there, and the rest is not */
+int mk_opener_collects(const mk_opener_t *opener);
+
+/* bytes of the memory for a segment: its length, or less for a small file */
+size_t mk_opener_room(const mk_opener_t *opener);
 
 /*
  * Gives the bytes of block mk_opener_next(opener, 0).  The block stays
@@ -89,13 +93,14 @@ mk_status_t mk_opener_block(mk_opener_t *opener, mk_bytes_t block,
     mk_blame_t *blame);
 
 /*
- * Writes the next piece of authentic plaintext to out (out_size is at least
- * mk_opener_piece_max).  MK_OK with *len > 0: so many bytes; with *len 0:
- * another block is needed, or all was given (mk_opener_done).
- * MK_INVALID_ENVELOPE, MK_INTERNAL_ERROR: final, out is zeroed.
+ * Opens the next piece of authentic plaintext.  MK_OK with *len > 0: so many
+ * bytes at *plain, which are the opener's, stay until the next call, and may
+ * be wiped by the caller; with *len 0: another block is needed, or all was
+ * given (mk_opener_done).  MK_INVALID_ENVELOPE, MK_INTERNAL_ERROR: final,
+ * *plain is NULL.
  */
-mk_status_t mk_opener_read(mk_opener_t *opener, uint8_t *out,
-    size_t out_size, size_t *len);
+mk_status_t mk_opener_read(mk_opener_t *opener, uint8_t **plain,
+    size_t *len);
 
 /*
  * 1 once all of the wanted plaintext was given out, every block came that is

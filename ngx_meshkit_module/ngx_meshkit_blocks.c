@@ -296,11 +296,11 @@ ngx_meshkit_blocks_marked(ngx_meshkit_fetch_t *f, const mk_cid_t *cid)
 }
 
 
-/* Asks for the blocks that come next, as far as there are slots. */
+/* Asks for the blocks that come next, as far as they are wanted now. */
 void
 ngx_meshkit_blocks_fill(ngx_meshkit_fetch_t *f)
 {
-    ngx_uint_t           i;
+    ngx_uint_t           i, reach;
     const mk_cid_t      *cid;
     ngx_meshkit_slot_t  *slot;
 
@@ -310,7 +310,9 @@ ngx_meshkit_blocks_fill(ngx_meshkit_fetch_t *f)
         return;
     }
 
-    for (i = 0; i < f->ahead && !f->open->decided; i++) {
+    reach = ngx_meshkit_ahead_reach(f);
+
+    for (i = 0; i < reach && !f->open->decided; i++) {
 
         cid = mk_opener_next(f->open->opener, i);
         if (cid == NULL) {
@@ -399,6 +401,36 @@ ngx_meshkit_blocks_return(ngx_meshkit_fetch_t *f)
 }
 
 
+void
+ngx_meshkit_blocks_keep(ngx_meshkit_fetch_t *f, ngx_uint_t n)
+{
+    ngx_uint_t           i;
+    const mk_cid_t      *cid;
+    ngx_meshkit_slot_t  *slot;
+
+    for (i = 0; i < f->nslots; i++) {
+        f->slots[i].marked = 0;
+    }
+
+    for (i = 0; i < n; i++) {
+        cid = mk_opener_next(f->open->opener, i);
+        slot = cid == NULL ? NULL : ngx_meshkit_blocks_marked(f, cid);
+
+        if (slot != NULL) {
+            slot->marked = 1;
+        }
+    }
+
+    for (i = 0; i < f->nslots; i++) {
+        slot = &f->slots[i];
+
+        if (slot->used && !slot->marked && slot != f->taken) {
+            ngx_meshkit_blocks_free(slot);
+        }
+    }
+}
+
+
 /* A gateway that lacks many blocks that others have is asked last. */
 static void
 ngx_meshkit_blocks_lacked(ngx_meshkit_fetch_t *f,
@@ -455,7 +487,7 @@ ngx_meshkit_blocks_take(ngx_meshkit_fetch_t *f)
         f->taken = slot;
         ngx_meshkit_blocks_lacked(f, slot);
 
-        /* the next ones come while the client takes this one */
+        /* the next ones come while the client takes this one, if it does */
 
         ngx_meshkit_blocks_fill(f);
         return NGX_OK;

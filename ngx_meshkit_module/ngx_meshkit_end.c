@@ -53,6 +53,7 @@ ngx_meshkit_end_waits(ngx_meshkit_open_t *open)
 
     if (open->fetch != NULL) {
         ngx_meshkit_fetch_end(open->fetch);
+        ngx_meshkit_fetch_drop(open->fetch);
     }
 
     ngx_meshkit_await_end(open);

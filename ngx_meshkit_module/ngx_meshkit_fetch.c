@@ -65,6 +65,7 @@ ngx_meshkit_fetch_create(ngx_meshkit_open_t *open)
     ngx_meshkit_fetch_set_order(f);
 
     ngx_meshkit_pace_begin(f);
+    ngx_meshkit_ahead_begin(f);
 
     open->fetch = f;
 
@@ -83,6 +84,19 @@ ngx_meshkit_fetch_close(ngx_meshkit_fetch_t *f)
 }
 
 
+void
+ngx_meshkit_fetch_drop(ngx_meshkit_fetch_t *f)
+{
+    ngx_meshkit_fetch_close(f);
+
+    f->taken = NULL;
+    ngx_meshkit_blocks_keep(f, 0);
+
+    mk_car_free(f->car);
+    f->car = NULL;
+}
+
+
 /* What the open says about the gateways that took part in it. */
 void
 ngx_meshkit_fetch_end(ngx_meshkit_fetch_t *f)
@@ -90,6 +104,7 @@ ngx_meshkit_fetch_end(ngx_meshkit_fetch_t *f)
     ngx_uint_t  i;
 
     ngx_meshkit_pace_end(f);
+    ngx_meshkit_ahead_end(f);
 
     /* of an open that came to nothing, nothing good is said */
 
@@ -457,6 +472,10 @@ ngx_meshkit_fetch_block(ngx_meshkit_open_t *open)
         ngx_meshkit_fetch_choose(f);
     }
 
+    if (rc == NGX_AGAIN && !open->decided && f->stream == NULL) {
+        ngx_meshkit_ahead_starved(f);
+    }
+
     ngx_meshkit_pace_watch(f);
 
     return open->decided ? NGX_ERROR : rc;
@@ -477,7 +496,9 @@ ngx_meshkit_fetch_advance(ngx_meshkit_open_t *open)
 
     ngx_meshkit_blocks_look(f);
 
-    if (!open->decided && f->stream == NULL) {
+    if (!open->decided && f->stream == NULL
+        && ngx_meshkit_ahead_reach(f) > 0)
+    {
         ngx_meshkit_fetch_choose(f);
     }
 

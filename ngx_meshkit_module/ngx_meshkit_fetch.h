@@ -6,8 +6,8 @@
  * it is spoken, raw blocks with read-ahead otherwise.  A gateway that gives a
  * wrong, short, late or malformed answer is left at the verified position,
  * and the next one goes on from there.  Memory: one CAR section and nginx's
- * buffers of that answer, or read_ahead + 1 blocks; what is left is freed as
- * soon as nginx is through with it.
+ * buffers of that answer, or read_ahead + 1 blocks, of a client that does not
+ * read two of them; what is left is freed as soon as nginx is through with it.
  */
 
 #ifndef NGX_MESHKIT_FETCH_H
@@ -95,6 +95,8 @@ struct ngx_meshkit_fetch_s {
     ngx_meshkit_slot_t        *slots;
     ngx_uint_t                 nslots;      /* one more than "ahead" */
     ngx_uint_t                 ahead;       /* meshkit_read_ahead */
+    ngx_uint_t                 reach;       /* ... as far as it is used now */
+    ngx_event_t                slow;        /* the client has been, for long */
     ngx_meshkit_slot_t        *taken;       /* its block is the opener's */
 
     uint64_t                   again;       /* position + 1, see choose */
@@ -106,6 +108,7 @@ struct ngx_meshkit_fetch_s {
     uint64_t                   received;    /* of it, as the period began */
     uint64_t                   useful;
     unsigned                   waited:1;    /* for the client, in it */
+    unsigned                   is_slow:1;   /* the client, not a gateway */
     unsigned                   ended:1;     /* health was noted */
 };
 
@@ -134,6 +137,9 @@ void ngx_meshkit_fetch_end(ngx_meshkit_fetch_t *fetch);
 
 /* Nothing more is wanted: a CAR that goes on behind its last block is left. */
 void ngx_meshkit_fetch_close(ngx_meshkit_fetch_t *fetch);
+
+/* The opener needs no block any more, nor the one that it has: all go. */
+void ngx_meshkit_fetch_drop(ngx_meshkit_fetch_t *fetch);
 
 void ngx_meshkit_fetch_free(ngx_meshkit_fetch_t *fetch);
 
@@ -221,9 +227,22 @@ void ngx_meshkit_pace_end(ngx_meshkit_fetch_t *f);
 
 
 /*
+ * ngx_meshkit_ahead.c: how many blocks from the next one on are asked for;
+ * what the client does: it takes no bytes, or took them all, or waits for a
+ * block; end deletes the timer.
+ */
+void ngx_meshkit_ahead_begin(ngx_meshkit_fetch_t *f);
+ngx_uint_t ngx_meshkit_ahead_reach(const ngx_meshkit_fetch_t *f);
+void ngx_meshkit_ahead_stalled(ngx_meshkit_fetch_t *f);
+void ngx_meshkit_ahead_taken(ngx_meshkit_fetch_t *f);
+void ngx_meshkit_ahead_starved(ngx_meshkit_fetch_t *f);
+void ngx_meshkit_ahead_end(ngx_meshkit_fetch_t *f);
+
+
+/*
  * ngx_meshkit_blocks.c: asks for the blocks that come next; asks elsewhere
  * where an answer is bad; finds the one asked for; gives the opener the next;
- * takes back what it is through with.
+ * takes back what it is through with; keeps that one and the next n only.
  */
 void ngx_meshkit_blocks_fill(ngx_meshkit_fetch_t *f);
 void ngx_meshkit_blocks_look(ngx_meshkit_fetch_t *f);
@@ -231,6 +250,7 @@ ngx_meshkit_slot_t *ngx_meshkit_blocks_find(ngx_meshkit_fetch_t *f,
     const mk_cid_t *cid, ngx_uint_t wanted);
 ngx_int_t ngx_meshkit_blocks_take(ngx_meshkit_fetch_t *f);
 void ngx_meshkit_blocks_return(ngx_meshkit_fetch_t *f);
+void ngx_meshkit_blocks_keep(ngx_meshkit_fetch_t *f, ngx_uint_t n);
 void ngx_meshkit_blocks_retry(ngx_meshkit_fetch_t *f,
     ngx_meshkit_slot_t *slot);
 

@@ -53,6 +53,7 @@ ngx_meshkit_handler_over(void *data)
 
     if (open->fetch != NULL) {
         ngx_meshkit_pace_end(open->fetch);
+        ngx_meshkit_ahead_end(open->fetch);
     }
 
     ngx_meshkit_subrequest_end_all(open);

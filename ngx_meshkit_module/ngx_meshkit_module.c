@@ -6,6 +6,7 @@
 #include "ngx_meshkit_counters.h"
 #include "ngx_meshkit_denylist.h"
 #include "ngx_meshkit_heap.h"
+#include "ngx_meshkit_memory.h"
 #include "ngx_meshkit_redact.h"
 #include "ngx_meshkit_stranger.h"
 
@@ -238,6 +239,7 @@ ngx_meshkit_module_init(ngx_conf_t *cf)
 static ngx_int_t
 ngx_meshkit_module_init_process(ngx_cycle_t *cycle)
 {
+    ngx_meshkit_memory_start(cycle);
     ngx_meshkit_denylist_start(cycle);
 
     return ngx_meshkit_keys_protect(cycle);

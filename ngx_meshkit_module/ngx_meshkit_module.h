@@ -34,7 +34,7 @@
 #define NGX_MESHKIT_ANSWER_MAX      (MK_JSON_MAX + 1)
 
 /* pieces of plaintext that may be on their way to the client at a time */
-#define NGX_MESHKIT_PIECES          2
+#define NGX_MESHKIT_PIECES          1
 
 /* segments that are opened in one go, before other requests have their turn */
 #define NGX_MESHKIT_TURN            16
@@ -197,8 +197,6 @@ struct ngx_meshkit_open_s {
 
     ngx_chain_t                   *free;        /* plaintext buffers */
     ngx_chain_t                   *busy;
-    u_char                        *pieces[NGX_MESHKIT_PIECES];
-    ngx_uint_t                     npieces;
     ngx_uint_t                     turn;        /* segments in this turn */
     ngx_msec_t                     turn_time;   /* when that began */
 
@@ -321,11 +319,10 @@ void ngx_meshkit_stream_wipe(ngx_meshkit_open_t *open);
 
 /*
  * ngx_meshkit_spool.c: the whole is verified before any of it is sent; fill
- * fetches (scratch has room for one segment's plaintext), read gives the
- * opener what was kept
+ * fetches, read gives the opener what was kept
  */
 ngx_int_t ngx_meshkit_spool_create(ngx_meshkit_open_t *open);
-void ngx_meshkit_spool_fill(ngx_meshkit_open_t *open, u_char *scratch);
+void ngx_meshkit_spool_fill(ngx_meshkit_open_t *open);
 ngx_int_t ngx_meshkit_spool_read(ngx_meshkit_open_t *open);
 
 /*

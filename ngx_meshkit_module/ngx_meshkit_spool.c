@@ -10,12 +10,16 @@
 #include "ngx_meshkit_fetch.h"
 
 
+/* bytes of the temporary file that are read at a time */
+#define NGX_MESHKIT_SPOOL_READ  (64 * 1024)
+
+
 struct ngx_meshkit_spool_s {
     ngx_file_t   file;
     off_t        size;          /* sealed bytes that were written */
     uint64_t     pos;           /* of the next ones to be read */
     uint64_t     end;
-    u_char      *buf;           /* of one sealed segment */
+    u_char      *buf;           /* what was read last */
     size_t       room;
 };
 
@@ -35,7 +39,10 @@ ngx_meshkit_spool_create(ngx_meshkit_open_t *open)
         return NGX_ERROR;
     }
 
-    spool->room = mk_opener_piece_max(open->opener) + MK_FLOE_OVERHEAD;
+    /* the opener collects the segment: there is one of them in memory */
+
+    spool->room = ngx_min(mk_opener_room(open->opener),
+                          NGX_MESHKIT_SPOOL_READ);
 
     spool->buf = ngx_palloc(r->pool, spool->room);
     if (spool->buf == NULL) {
@@ -104,16 +111,17 @@ ngx_meshkit_spool_turn(ngx_meshkit_open_t *open)
     /* no gateway is kept waiting while the client reads */
 
     ngx_meshkit_fetch_end(open->fetch);
-    ngx_meshkit_fetch_close(open->fetch);
+    ngx_meshkit_fetch_drop(open->fetch);
     ngx_meshkit_subrequest_cancel_all(open);
 }
 
 
 /* Fetches, verifies and keeps, until all of it is sound. */
 void
-ngx_meshkit_spool_fill(ngx_meshkit_open_t *open, u_char *scratch)
+ngx_meshkit_spool_fill(ngx_meshkit_open_t *open)
 {
     size_t       len;
+    u_char      *plain;
     mk_status_t  status;
 
     while (!open->decided) {
@@ -127,8 +135,7 @@ ngx_meshkit_spool_fill(ngx_meshkit_open_t *open, u_char *scratch)
             return;
         }
 
-        status = mk_opener_read(open->opener, scratch,
-                                mk_opener_piece_max(open->opener), &len);
+        status = mk_opener_read(open->opener, &plain, &len);
 
         if (status != MK_OK) {
             ngx_meshkit_open_decide(open, status,
@@ -139,7 +146,7 @@ ngx_meshkit_spool_fill(ngx_meshkit_open_t *open, u_char *scratch)
         }
 
         if (len > 0) {
-            ngx_explicit_memzero(scratch, len);
+            ngx_explicit_memzero(plain, len);
             open->turn++;
 
             /* what is left is bounded by the gateways' pace */
@@ -170,7 +177,7 @@ ngx_meshkit_spool_fill(ngx_meshkit_open_t *open, u_char *scratch)
 }
 
 
-/* Gives the opener the next sealed segment; NGX_OK, or NGX_ERROR: decided. */
+/* Gives the opener the next sealed bytes; NGX_OK, or NGX_ERROR: decided. */
 ngx_int_t
 ngx_meshkit_spool_read(ngx_meshkit_open_t *open)
 {

@@ -1,8 +1,9 @@
 /*
  * ngx_meshkit_stream: authentic plaintext, as fast as the client takes it.
  *
- * A fixed number of buffers goes round: opener -> filters -> free.  When all
- * are on their way, nothing is opened and nothing is read from a gateway.
+ * One segment goes round: opener -> filters -> client.  While it is on its
+ * way nothing is opened, and nothing is read from a gateway that is not the
+ * block that comes next.
  */
 
 #include "ngx_meshkit_fetch.h"
@@ -16,14 +17,13 @@ ngx_meshkit_stream_tag(void)
 }
 
 
+/* A buffer for the next segment; NULL while there is one on its way. */
 static ngx_chain_t *
 ngx_meshkit_stream_get(ngx_meshkit_open_t *open)
 {
-    u_char       *p;
-    size_t        size;
     ngx_chain_t  *cl;
 
-    if (open->free == NULL && open->npieces == NGX_MESHKIT_PIECES) {
+    if (open->busy != NULL) {
         return NULL;
     }
 
@@ -33,25 +33,8 @@ ngx_meshkit_stream_get(ngx_meshkit_open_t *open)
         return NULL;
     }
 
-    if (cl->buf->start == NULL) {
-        size = mk_opener_piece_max(open->opener);
-
-        p = ngx_palloc(open->request->pool, size);
-        if (p == NULL) {
-            ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR, "no memory");
-            return NULL;
-        }
-
-        open->pieces[open->npieces++] = p;
-
-        cl->buf->start = p;
-        cl->buf->end = p + size;
-        cl->buf->temporary = 1;
-        cl->buf->tag = ngx_meshkit_stream_tag();
-    }
-
-    cl->buf->pos = cl->buf->start;
-    cl->buf->last = cl->buf->start;
+    cl->buf->temporary = 1;
+    cl->buf->tag = ngx_meshkit_stream_tag();
 
     return cl;
 }
@@ -98,6 +81,15 @@ ngx_meshkit_stream_send(ngx_meshkit_open_t *open, ngx_chain_t *out)
     } else if (rc == NGX_ERROR) {
         ngx_meshkit_open_decide(open, MK_INTERNAL_ERROR,
                                 ngx_meshkit_guard_reason(open));
+
+    } else if (open->verified) {
+        return;
+
+    } else if (open->busy != NULL) {
+        ngx_meshkit_ahead_stalled(open->fetch);
+
+    } else {
+        ngx_meshkit_ahead_taken(open->fetch);
     }
 }
 
@@ -144,12 +136,11 @@ static ngx_uint_t
 ngx_meshkit_stream_piece(ngx_meshkit_open_t *open, ngx_chain_t *cl)
 {
     size_t        len;
+    u_char       *plain;
     ngx_buf_t    *b;
     mk_status_t   status;
 
-    b = cl->buf;
-
-    status = mk_opener_read(open->opener, b->start, b->end - b->start, &len);
+    status = mk_opener_read(open->opener, &plain, &len);
 
     if (status != MK_OK) {
         ngx_meshkit_open_decide(open, status,
@@ -166,7 +157,11 @@ ngx_meshkit_stream_piece(ngx_meshkit_open_t *open, ngx_chain_t *cl)
         return 0;
     }
 
-    b->last = b->start + len;
+    b = cl->buf;
+    b->start = plain;
+    b->pos = plain;
+    b->last = plain + len;
+    b->end = b->last;
 
     /* a buffer that waits for company would never come back */
 
@@ -236,7 +231,7 @@ ngx_meshkit_stream_fill(ngx_meshkit_open_t *open)
 
         if (open->spool != NULL && !open->verified) {
 
-            ngx_meshkit_spool_fill(open, cl->buf->start);
+            ngx_meshkit_spool_fill(open);
 
             cl->next = open->free;
             open->free = cl;
@@ -430,17 +425,11 @@ ngx_meshkit_stream_wipe_tls(ngx_http_request_t *r)
 }
 
 
+/* The opener wipes its segment; nginx may have another copy. */
 void
 ngx_meshkit_stream_wipe(ngx_meshkit_open_t *open)
 {
-    ngx_uint_t  i;
-
-    if (open->npieces > 0) {
+    if (open->begun) {
         ngx_meshkit_stream_wipe_tls(open->request);
-    }
-
-    for (i = 0; i < open->npieces; i++) {
-        ngx_explicit_memzero(open->pieces[i],
-                             mk_opener_piece_max(open->opener));
     }
 }

@@ -263,22 +263,23 @@ share_capsule(const share_t *share)
 
 /* Takes out what can be read; holds it against the plaintext. */
 static mk_status_t
-share_drain(const share_t *share, mk_opener_t *opener, uint8_t *out,
-    uint64_t first, share_opened_t *opened)
+share_drain(const share_t *share, mk_opener_t *opener, uint64_t first,
+    share_opened_t *opened)
 {
-    size_t       i, len;
+    size_t       len;
+    uint8_t     *plain;
     mk_status_t  status;
 
     for ( ;; ) {
-        memset(out, 0xa5, MK_PROFILE_SEGMENT_SMALL);
-        status = mk_opener_read(opener, out, MK_PROFILE_SEGMENT_SMALL, &len);
+        status = mk_opener_read(opener, &plain, &len);
 
         if (status != MK_OK || len == 0) {
             break;
         }
 
         if (len > share->size - first - opened->released
-            || memcmp(out, share->plain + first + opened->released, len) != 0)
+            || memcmp(plain, share->plain + first + opened->released, len)
+               != 0)
         {
             opened->authentic = 0;
             return MK_STATUS_COUNT;
@@ -287,12 +288,10 @@ share_drain(const share_t *share, mk_opener_t *opener, uint8_t *out,
         opened->released += len;
     }
 
-    /* a refusal leaves nothing but zeros and what was there before */
+    /* a refusal gives out nothing */
 
-    for (i = 0; status != MK_OK && i < MK_PROFILE_SEGMENT_SMALL; i++) {
-        if (out[i] != 0xa5 && out[i] != 0) {
-            opened->authentic = 0;
-        }
+    if (status != MK_OK && plain != NULL) {
+        opened->authentic = 0;
     }
 
     return (status != MK_OK && len != 0) ? MK_STATUS_COUNT : status;
@@ -303,7 +302,6 @@ share_opened_t
 share_open(const share_t *share, const mk_capsule_t *capsule,
     uint64_t first, uint64_t len)
 {
-    uint8_t            *out;
     uint64_t            position;
     mk_opener_t        *opener;
     share_opened_t      opened;
@@ -315,12 +313,6 @@ share_open(const share_t *share, const mk_capsule_t *capsule,
                                      &opener);
     if (opened.status != MK_OK) {
         return opened;
-    }
-
-    out = malloc(MK_PROFILE_SEGMENT_SMALL);
-
-    if (out == NULL) {
-        opened.status = MK_INTERNAL_ERROR;
     }
 
     while (opened.status == MK_OK && !mk_opener_done(opener)) {
@@ -344,7 +336,7 @@ share_open(const share_t *share, const mk_capsule_t *capsule,
         }
 
         if (opened.status == MK_OK) {
-            opened.status = share_drain(share, opener, out, first, &opened);
+            opened.status = share_drain(share, opener, first, &opened);
         }
     }
 
@@ -353,7 +345,6 @@ share_open(const share_t *share, const mk_capsule_t *capsule,
     }
 
     mk_opener_free(opener);
-    free(out);
 
     return opened;
 }

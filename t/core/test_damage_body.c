@@ -183,7 +183,6 @@ test_altered_blocks(const share_t *share, mk_capsule_t *capsule)
 
     name_body(capsule, share->body, share->body_len, LEAF);
     mk_opener_create(capsule, share->data_key, 0, share->size, &opener);
-    out = malloc(MK_PROFILE_SEGMENT_SMALL);
     wrong = 0;
     released = 0;
 
@@ -205,8 +204,7 @@ test_altered_blocks(const share_t *share, mk_capsule_t *capsule)
                      != MK_CID_MISMATCH
                      || blame != MK_BLAME_SOURCE
                      || mk_opener_position(opener) != blocks
-                     || mk_opener_read(opener, out, MK_PROFILE_SEGMENT_SMALL,
-                                       &len) != MK_OK
+                     || mk_opener_read(opener, &out, &len) != MK_OK
                      || len != 0;
             memcpy(bytes, block->bytes, block->len);
         }
@@ -214,9 +212,7 @@ test_altered_blocks(const share_t *share, mk_capsule_t *capsule)
         wrong += mk_opener_block(opener, dag_bytes(bytes, block->len), &blame)
                  != MK_OK;
 
-        while (mk_opener_read(opener, out, MK_PROFILE_SEGMENT_SMALL, &len)
-               == MK_OK && len > 0)
-        {
+        while (mk_opener_read(opener, &out, &len) == MK_OK && len > 0) {
             wrong += memcmp(out, share->plain + released, len) != 0;
             released += len;
         }
@@ -228,7 +224,6 @@ test_altered_blocks(const share_t *share, mk_capsule_t *capsule)
     is_int(released, share->size, "and the plaintext came all the same");
 
     mk_opener_free(opener);
-    free(out);
 }
 
 

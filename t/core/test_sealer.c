@@ -170,7 +170,6 @@ opens(const store_t *store, const mk_sealer_result_t *result,
         return 0;
     }
 
-    out = malloc(mk_opener_piece_max(opener));
     right = 1;
     at = 0;
 
@@ -182,9 +181,7 @@ opens(const store_t *store, const mk_sealer_result_t *result,
                    == MK_OK;
 
         while (right) {
-            right = mk_opener_read(opener, out, mk_opener_piece_max(opener),
-                                   &len)
-                    == MK_OK
+            right = mk_opener_read(opener, &out, &len) == MK_OK
                     && len <= result->size - at
                     && memcmp(out, data + at, len) == 0;
             at += len;
@@ -195,7 +192,6 @@ opens(const store_t *store, const mk_sealer_result_t *result,
         }
     }
 
-    free(out);
     mk_opener_free(opener);
 
     return right && at == result->size;

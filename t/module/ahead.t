@@ -1,5 +1,6 @@
 # meshkit_read_ahead is the number of blocks that are asked for ahead of the
-# one that the client is taking: so many, and not one more.
+# one that the client is taking: so many, and not one more, and none for a
+# client that does not read.
 
 use strict;
 use warnings;
@@ -8,7 +9,6 @@ use Test::More;
 
 use Meshkit::Edge;
 use Meshkit::Http2;
-use Meshkit::Process qw(wait_for);
 
 my @ahead = (1, 2, 3, 8, 64);
 my $e = Meshkit::Edge->new(forms => [qw(raw)], text => {
@@ -46,53 +46,87 @@ sub asked {
 }
 
 
-for my $ahead (@ahead) {
-    my $name = "meshkit_read_ahead $ahead";
+# A client that reads as fast as it can, up to a block that the gateway keeps
+# back: how many were asked for by then.
+sub asked_at {
+    my ($path, $cid, $count) = @_;
 
-    # The client takes a byte: two segments wait for it, the second of them
-    # still has its block.
     $e->clear;
-    my $h = Meshkit::Http2->connect($e->nginx->port('h2'), window => 1);
-    my $id = $h->send(path => "/ahead$ahead/$flat->{id}");
-    my $count = 3 + $ahead;
+    $e->gateway->fault('stall', cid => $cid, at => -1, seconds => 60);
 
-    is(asked($count), $count, "$name: the root, two leaves, $ahead ahead");
-
-    $h->window($id, 1 << 30);
-    ok($h->receive(60, sub { $h->stream($id)->{ended} })
-       && $h->stream($id)->{data} eq $flat->{plain}, "$name: whole");
-    $h->close;
-
-    # The gateway keeps a block back: that one, and those behind it.
-    $e->clear;
-    $e->gateway->fault('stall', cid => $flat[10], at => -1, seconds => 60);
     my $pid = fork;
 
     if ($pid == 0) {
-        $e->get("/ahead$ahead/$flat->{id}", timeout => 60);
+        $e->get($path, timeout => 60);
         POSIX::_exit(0);
     }
 
-    $count = 10 + $ahead;
-    is(asked($count), $count, "$name: ten blocks, and $ahead from there");
+    my $asked = asked($count);
+
     kill 'KILL', $pid;
     waitpid $pid, 0;
     $e->heal;
 
-    # A node's children come in between, and are asked for first.
-    $e->clear;
-    $h = Meshkit::Http2->connect($e->nginx->port('h2'), window => 1);
-    $id = $h->send(path => "/ahead$ahead/$deep->{id}");
-    my ($second) = grep { $deep[$_] eq (leaves())[1] } 0 .. $#deep;
+    return $asked;
+}
 
-    $count = $second + 1 + $ahead;
-    wait_for(20, sub { $e->gateway->count >= $second + 2 });
-    cmp_ok(asked($second + 2), '<=', $count + $ahead,
-           "$name: a tree, no more than is kept");
+
+for my $ahead (@ahead) {
+    my $name = "meshkit_read_ahead $ahead";
+
+    # a byte of the first segment is taken: nobody knows yet whether the
+    # client reads on
+    for my $row ([ 'a flat file', $flat, 2 ], [ 'a tree', $deep, first() ]) {
+        my ($what, $share, $count) = @$row;
+
+        $e->clear;
+        my $h = Meshkit::Http2->connect($e->nginx->port('h2'), window => 1);
+        my $id = $h->send(path => "/ahead$ahead/$share->{id}");
+
+        is(asked($count), $count,
+           "$name: $what, up to the first leaf, and none ahead");
+
+        $h->window($id, 1 << 30);
+        ok($h->receive(60, sub { $h->stream($id)->{ended} })
+           && $h->stream($id)->{data} eq $share->{plain},
+           "$name: $what, whole");
+        $h->close;
+    }
+
+    # the first segment is taken, and nothing of the second: what was asked
+    # for meanwhile is given up, but for the next one
+    $e->clear;
+    my $h = Meshkit::Http2->connect($e->nginx->port('h2'), window => 65_504);
+    my $id = $h->send(path => "/ahead$ahead/$flat->{id}");
+
+    cmp_ok(asked(3), '<=', 3 + 2 * $ahead, "$name: a segment is taken");
+    $h->receive(2, sub { 0 });
+    my $asked = asked(3);
+    $h->receive(2, sub { 0 });
+    is(asked(3), $asked, "$name: and while nothing is, nothing is asked for");
     $h->window($id, 1 << 30);
     ok($h->receive(60, sub { $h->stream($id)->{ended} })
-       && $h->stream($id)->{data} eq $deep->{plain}, "$name: a tree, whole");
+       && $h->stream($id)->{data} eq $flat->{plain},
+       "$name: what was given up comes");
     $h->close;
+
+    my $count = 10 + $ahead;
+    is(asked_at("/ahead$ahead/$flat->{id}", $flat[10], $count), $count,
+       "$name: ten blocks, and $ahead from there");
+
+    # a node's children come in between, and are asked for first
+    my $leaf = (leaves())[10];
+    my ($at) = grep { $deep[$_] eq $leaf } 0 .. $#deep;
+
+    cmp_ok(asked_at("/ahead$ahead/$deep->{id}", $leaf, $at + 1), '<=',
+           $at + 1 + 2 * $ahead, "$name: a tree, no more than is kept");
+}
+
+
+# How many blocks a tree has up to its first leaf.
+sub first {
+    my ($at) = grep { $deep[$_] =~ /^bafk/ } 0 .. $#deep;
+    return $at + 1;
 }
 
 

@@ -108,7 +108,8 @@ my %WAIT = (
         return $h->receive(20, sub { $h->received > PIECE + 1000 });
     },
 
-    # as much as the second piece's half, and a bit to wake the open
+    # the second piece's half, and then the rest: while a piece is on its way
+    # nothing of the CAR is read
     'window' => sub {
         my ($h, $id) = @_;
 
@@ -117,7 +118,7 @@ my %WAIT = (
         $h->window($id, PIECE);
         $h->receive(20, sub { length $s->{data} >= 1.5 * PIECE
                               || $s->{reset} });
-        $h->window($id, 1 << 14);
+        $h->window($id, PIECE / 2);
         return !$s->{reset};
     },
 );
