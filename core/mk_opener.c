@@ -194,6 +194,20 @@ mk_opener_collects(const mk_opener_t *opener)
 
 
 size_t
+mk_opener_block_max(const mk_opener_t *opener)
+{
+    return mk_walk_block_max(opener->walk);
+}
+
+
+size_t
+mk_opener_tables(const mk_opener_t *opener)
+{
+    return mk_walk_tables(opener->walk);
+}
+
+
+size_t
 mk_opener_room(const mk_opener_t *opener)
 {
     return opener->room;

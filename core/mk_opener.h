@@ -79,6 +79,10 @@ mk_status_t mk_opener_bytes(mk_opener_t *opener, mk_bytes_t bytes);
 /* 1 while a part of the next segment is there, and the rest is not */
 int mk_opener_collects(const mk_opener_t *opener);
 
+/* as mk_walk_block_max and mk_walk_tables */
+size_t mk_opener_block_max(const mk_opener_t *opener);
+size_t mk_opener_tables(const mk_opener_t *opener);
+
 /* bytes of the memory for a segment: its length, or less for a small file */
 size_t mk_opener_room(const mk_opener_t *opener);
 

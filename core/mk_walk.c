@@ -16,6 +16,8 @@ typedef struct {
     mk_dagpb_link_t  *links;    /* owned, but for the lowest frame's */
     size_t            next;     /* the first link that is still to come */
     size_t            end;      /* behind the last one that is needed */
+    size_t            nlinks;   /* all of them; 0 in the lowest frame */
+    size_t            largest;  /* the most bytes of a needed one's block */
     uint64_t          offset;   /* in the file, of links[next] */
 } mk_walk_frame_t;
 
@@ -27,11 +29,32 @@ struct mk_walk_s {
     uint64_t          position;         /* blocks accepted */
     uint64_t          pending;          /* links in frames, still to come */
     uint64_t          budget;           /* the most blocks there may be */
+    size_t            accepted;         /* bytes of the last block */
     mk_status_t       failure;          /* final, if it is not MK_OK */
     mk_blame_t        blame;
     size_t            nframes;
     mk_walk_frame_t   frames[MK_WALK_DEPTH_MAX];
 };
+
+
+/* The most bytes that the block of a link has. */
+static size_t
+mk_walk_block_of(const mk_dagpb_link_t *link)
+{
+    uint64_t  size;
+
+    if (link->size >= MK_BLOCK_MAX) {
+        return MK_BLOCK_MAX;
+    }
+
+    size = link->size;
+
+    if (link->cid.codec == MK_CID_CODEC_DAG_PB) {
+        size += MK_WALK_FRAME;
+    }
+
+    return size < MK_BLOCK_MAX ? (size_t) size : MK_BLOCK_MAX;
+}
 
 
 mk_walk_t *
@@ -60,6 +83,7 @@ mk_walk_create(const mk_cid_t *root, uint64_t size, uint64_t first,
     walk->nframes = 1;
     walk->frames[0].links = &walk->root;
     walk->frames[0].end = 1;
+    walk->frames[0].largest = mk_walk_block_of(&walk->root);
 
     return walk;
 }
@@ -128,6 +152,41 @@ mk_walk_next(const mk_walk_t *walk, size_t i)
 }
 
 
+size_t
+mk_walk_block_max(const mk_walk_t *walk)
+{
+    size_t                  k, largest;
+    const mk_walk_frame_t  *frame;
+
+    largest = walk->accepted;
+
+    for (k = 0; k < walk->nframes; k++) {
+        frame = &walk->frames[k];
+
+        if (frame->next < frame->end && frame->largest > largest) {
+            largest = frame->largest;
+        }
+    }
+
+    return largest;
+}
+
+
+size_t
+mk_walk_tables(const mk_walk_t *walk)
+{
+    size_t  k, nlinks;
+
+    nlinks = 0;
+
+    for (k = 0; k < walk->nframes; k++) {
+        nlinks += walk->frames[k].nlinks;
+    }
+
+    return nlinks * sizeof(mk_dagpb_link_t);
+}
+
+
 uint64_t
 mk_walk_position(const mk_walk_t *walk)
 {
@@ -186,7 +245,7 @@ mk_walk_trim(const mk_walk_t *walk, uint64_t at, mk_bytes_t *data,
 static mk_status_t
 mk_walk_push(mk_walk_t *walk, mk_dagpb_node_t *node, uint64_t at)
 {
-    size_t            next, end;
+    size_t            i, next, end, largest;
     uint64_t          offset, last;
     mk_walk_frame_t  *frame;
 
@@ -228,8 +287,18 @@ mk_walk_push(mk_walk_t *walk, mk_dagpb_node_t *node, uint64_t at)
 
     walk->pending += end - next;
 
+    largest = 0;
+
+    for (i = next; i < end; i++) {
+        if (mk_walk_block_of(&node->links[i]) > largest) {
+            largest = mk_walk_block_of(&node->links[i]);
+        }
+    }
+
     frame = &walk->frames[walk->nframes++];
     frame->links = node->links;
+    frame->nlinks = node->nlinks;
+    frame->largest = largest;
     frame->next = next;
     frame->end = end;
     frame->offset = offset;
@@ -363,6 +432,7 @@ mk_walk_block(mk_walk_t *walk, mk_bytes_t block, mk_bytes_t *data,
     }
 
     if (status == MK_OK) {
+        walk->accepted = block.len;
         status = mk_walk_accept(walk, &node, data, offset);
     }
 

@@ -31,6 +31,10 @@
 #define MK_WALK_BLOCK_BYTES  1024
 
 
+/* the most that producers add to file bytes in a dag-pb block, links too */
+#define MK_WALK_FRAME        (64 * 1024)
+
+
 typedef struct mk_walk_s  mk_walk_t;
 
 
@@ -66,6 +70,17 @@ const mk_cid_t *mk_walk_next(const mk_walk_t *walk, size_t i);
 
 /* how many blocks the walk has accepted so far: names a place in it */
 uint64_t mk_walk_position(const mk_walk_t *walk);
+
+/*
+ * The most bytes that a block to come has, as far as the links tell: those of
+ * a raw leaf are known, and what a dag-pb block has besides file bytes is
+ * MK_WALK_FRAME at most where producers wrote it.  At least those of the block
+ * that was accepted last, which may still be in use.
+ */
+size_t mk_walk_block_max(const mk_walk_t *walk);
+
+/* bytes of the tables of links */
+size_t mk_walk_tables(const mk_walk_t *walk);
 
 /* 1 once every block that is needed was accepted and nothing is missing */
 int mk_walk_done(const mk_walk_t *walk);

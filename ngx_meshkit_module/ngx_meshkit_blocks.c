@@ -2,7 +2,7 @@
  * ngx_meshkit_blocks: raw blocks, several ahead, taken in order.
  */
 
-#include "ngx_meshkit_fetch.h"
+#include "ngx_meshkit_memory.h"
 
 
 #define NGX_MESHKIT_RAW_ARGS    "format=raw"
@@ -296,19 +296,12 @@ ngx_meshkit_blocks_marked(ngx_meshkit_fetch_t *f, const mk_cid_t *cid)
 }
 
 
-/* Asks for the blocks that come next, as far as they are wanted now. */
-void
-ngx_meshkit_blocks_fill(ngx_meshkit_fetch_t *f)
+static void
+ngx_meshkit_blocks_reach(ngx_meshkit_fetch_t *f)
 {
     ngx_uint_t           i, reach;
     const mk_cid_t      *cid;
     ngx_meshkit_slot_t  *slot;
-
-    ngx_meshkit_blocks_mark(f);
-
-    if (ngx_meshkit_repeat_is_pausing(f->open)) {
-        return;
-    }
 
     reach = ngx_meshkit_ahead_reach(f);
 
@@ -322,6 +315,10 @@ ngx_meshkit_blocks_fill(ngx_meshkit_fetch_t *f)
         slot = ngx_meshkit_blocks_marked(f, cid);
 
         if (slot == NULL) {
+            if (i > 0 && !ngx_meshkit_memory_has_room(f->open)) {
+                return;
+            }
+
             slot = ngx_meshkit_blocks_new(f, i == 0);
             if (slot == NULL) {
                 return;
@@ -340,6 +337,20 @@ ngx_meshkit_blocks_fill(ngx_meshkit_fetch_t *f)
 
         slot->marked = 1;
     }
+}
+
+
+/* Asks for the blocks that come next, as far as they are wanted now. */
+void
+ngx_meshkit_blocks_fill(ngx_meshkit_fetch_t *f)
+{
+    ngx_meshkit_blocks_mark(f);
+
+    if (!ngx_meshkit_repeat_is_pausing(f->open)) {
+        ngx_meshkit_blocks_reach(f);
+    }
+
+    ngx_meshkit_memory_settle(f->open);
 }
 
 
@@ -428,6 +439,8 @@ ngx_meshkit_blocks_keep(ngx_meshkit_fetch_t *f, ngx_uint_t n)
             ngx_meshkit_blocks_free(slot);
         }
     }
+
+    ngx_meshkit_memory_settle(f->open);
 }
 
 

@@ -305,6 +305,7 @@ ngx_meshkit_conf_create_main(ngx_conf_t *cf)
         return NULL;
     }
 
+    mmcf->max_memory = NGX_CONF_UNSET;
     mmcf->redact = ngx_meshkit_redact_create_main(cf);
 
     return mmcf->redact == NULL ? NULL : mmcf;

@@ -35,6 +35,15 @@ char *ngx_meshkit_services_gateway(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 
+/* Where shares are opened. */
+typedef struct {
+    const ngx_meshkit_loc_conf_t  *conf;
+    ngx_http_core_srv_conf_t      *server;
+    void                         **loc_conf;    /* of all modules */
+    unsigned                       warned:1;
+} ngx_meshkit_locations_open_t;
+
+
 /*
  * ngx_meshkit_locations.c: whether the services have the locations that they
  * need; add notes a location with meshkit_open, init looks, in

@@ -54,6 +54,7 @@ struct ngx_meshkit_counters_s {
     ngx_atomic_t   aborted;         /* failures behind the header */
     ngx_atomic_t   plaintext;       /* bytes that went to clients */
     ngx_atomic_t   keys_refused;    /* opens without room for their keys */
+    ngx_atomic_t   memory;          /* refused by meshkit_max_memory */
     ngx_atomic_t   local[NGX_MESHKIT_LOCALS];   /* failures of this server */
     ngx_queue_t    gateways;
 };

@@ -2,7 +2,7 @@
  * ngx_meshkit_fetch: which gateway, in which form, from which block on.
  */
 
-#include "ngx_meshkit_fetch.h"
+#include "ngx_meshkit_memory.h"
 
 
 /*
@@ -94,6 +94,8 @@ ngx_meshkit_fetch_drop(ngx_meshkit_fetch_t *f)
 
     mk_car_free(f->car);
     f->car = NULL;
+
+    ngx_meshkit_memory_settle(f->open);
 }
 
 
@@ -145,6 +147,8 @@ ngx_meshkit_fetch_credit(ngx_meshkit_fetch_t *f, ngx_uint_t n, size_t len)
     f->gateways[n].useful += len;
     f->gave = 1;
     f->open->pauses = 0;
+
+    ngx_meshkit_memory_settle(f->open);
 
     ngx_meshkit_health_gave(f->services[n].health, len);
 }

@@ -6,6 +6,7 @@
  */
 
 #include "ngx_meshkit_local.h"
+#include "ngx_meshkit_memory.h"
 #include "ngx_meshkit_stranger.h"
 
 
@@ -217,6 +218,7 @@ ngx_meshkit_filter_header(ngx_http_request_t *sr)
 #endif
 
     ngx_meshkit_filter_set_buffering(s);
+    ngx_meshkit_memory_buffers(s);
 
     if (ngx_meshkit_filter_is_bad(s) && sr->upstream != NULL
         && s->length != 0)

@@ -3,7 +3,7 @@
  */
 
 #include "ngx_meshkit_await.h"
-#include "ngx_meshkit_fetch.h"
+#include "ngx_meshkit_memory.h"
 
 
 /*
@@ -23,6 +23,7 @@ ngx_meshkit_handler_cleanup(void *data)
     ngx_meshkit_subrequest_release_all(open);
     mk_opener_free(open->opener);
     mk_capsule_free(open->capsule);
+    ngx_meshkit_memory_end(open);
 }
 
 

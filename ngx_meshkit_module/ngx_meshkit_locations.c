@@ -31,13 +31,6 @@ typedef struct {
 } ngx_meshkit_locations_t;
 
 
-/* Where shares are opened. */
-typedef struct {
-    const ngx_meshkit_loc_conf_t  *conf;
-    ngx_http_core_srv_conf_t      *server;
-} ngx_meshkit_locations_open_t;
-
-
 /* --- which location ------------------------------------------------------- */
 
 
@@ -357,6 +350,7 @@ ngx_meshkit_locations_add(ngx_conf_t *cf, const ngx_meshkit_loc_conf_t *mlcf)
 
     open->conf = mlcf;
     open->server = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+    open->loc_conf = ((ngx_http_conf_ctx_t *) cf->ctx)->loc_conf;
 
     return NGX_OK;
 }

@@ -1,10 +1,12 @@
 /*
- * ngx_meshkit_memory: gives freed memory back to the system.
+ * ngx_meshkit_memory: what the opens of a worker hold together, and the limit
+ * of that, meshkit_max_memory.
  */
 
 #include "ngx_meshkit_memory.h"
 
 #include <malloc.h>
+#include <unistd.h>
 
 
 /*
@@ -12,6 +14,210 @@
  * freed: blocks, segments, nginx's larger buffers.
  */
 #define NGX_MESHKIT_MEMORY_LARGE  (64 * 1024)
+
+
+/* of this worker */
+static size_t  ngx_meshkit_memory_claimed;
+static size_t  ngx_meshkit_memory_max;
+
+
+static ngx_uint_t
+ngx_meshkit_memory_fits(size_t size, size_t max)
+{
+    return ngx_meshkit_memory_max == 0
+           || (size <= max && ngx_meshkit_memory_claimed <= max - size);
+}
+
+
+/* Exchanges what the open has claimed for itself. */
+static void
+ngx_meshkit_memory_claim(ngx_meshkit_open_t *open, size_t size)
+{
+    ngx_meshkit_memory_claimed += size - open->claimed;
+    open->claimed = size;
+}
+
+
+static ngx_int_t
+ngx_meshkit_memory_ask(ngx_meshkit_open_t *open, size_t size)
+{
+    if (ngx_meshkit_memory_fits(size - open->claimed, ngx_meshkit_memory_max)) {
+        ngx_meshkit_memory_claim(open, size);
+        return NGX_OK;
+    }
+
+    ngx_meshkit_count(ngx_meshkit_counters_get(open->request)->memory, 1);
+    ngx_meshkit_open_decide(open, MK_GATEWAY_OVERLOADED,
+                            NGX_MESHKIT_MEMORY_FULL);
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_meshkit_memory_begin(ngx_meshkit_open_t *open)
+{
+    return ngx_meshkit_memory_ask(open, NGX_MESHKIT_MEMORY_OPEN);
+}
+
+
+/* A block and a segment; how large they are is not known before the root. */
+ngx_int_t
+ngx_meshkit_memory_admit(ngx_meshkit_open_t *open)
+{
+    size_t    size;
+    uint64_t  body, block, segment;
+
+    if (open->request->method == NGX_HTTP_HEAD) {
+        return NGX_OK;
+    }
+
+    body = mk_capsule_body_size(open->capsule);
+    segment = mk_capsule_segment_length(open->capsule->header);
+    block = ngx_min(body + MK_WALK_FRAME, MK_BLOCK_MAX);
+
+    size = NGX_MESHKIT_MEMORY_OPEN + block + ngx_min(segment, body);
+
+    if (open->conf->release == NGX_MESHKIT_RELEASE_WHOLE) {
+        size += NGX_MESHKIT_SPOOL_READ;
+    }
+
+    return ngx_meshkit_memory_ask(open, size);
+}
+
+
+/* Blocks that there are, or will be as soon as their responses come. */
+static ngx_uint_t
+ngx_meshkit_memory_blocks(const ngx_meshkit_fetch_t *f)
+{
+    ngx_uint_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < f->nslots; i++) {
+        n += f->slots[i].used;
+    }
+
+    return n;
+}
+
+
+/*
+ * One block is claimed as long as any is to come: a CAR's, or the raw one that
+ * is needed next or was taken.  Only blocks beyond that one are read ahead.
+ */
+void
+ngx_meshkit_memory_settle(ngx_meshkit_open_t *open)
+{
+    size_t      size;
+    ngx_uint_t  blocks;
+
+    blocks = ngx_meshkit_memory_blocks(open->fetch);
+
+    if (blocks == 0 && !open->decided && !open->verified) {
+        blocks = 1;
+    }
+
+    size = NGX_MESHKIT_MEMORY_OPEN
+           + blocks * mk_opener_block_max(open->opener)
+           + mk_opener_room(open->opener)
+           + mk_opener_tables(open->opener);
+
+    if (open->spool != NULL) {
+        size += NGX_MESHKIT_SPOOL_READ;
+    }
+
+    ngx_meshkit_memory_claim(open, size);
+}
+
+
+/* The other half is for opens that begin. */
+ngx_uint_t
+ngx_meshkit_memory_has_room(const ngx_meshkit_open_t *open)
+{
+    return ngx_meshkit_memory_blocks(open->fetch) == 0
+           || ngx_meshkit_memory_fits(mk_opener_block_max(open->opener),
+                                      ngx_meshkit_memory_max / 2);
+}
+
+
+void
+ngx_meshkit_memory_buffers(ngx_meshkit_subrequest_t *s)
+{
+    ngx_http_upstream_t  *u;
+
+    ngx_meshkit_memory_free(s);
+
+    s->claimed = NGX_MESHKIT_MEMORY_REQUEST;
+    u = s->request->upstream;
+
+    if (u == NULL) {
+        s->claimed += NGX_MESHKIT_MEMORY_FILE;
+
+    } else {
+        s->claimed += u->conf->buffer_size;
+
+        if (u->buffering) {
+            s->claimed += u->conf->bufs.num * u->conf->bufs.size;
+        }
+    }
+
+    ngx_meshkit_memory_claimed += s->claimed;
+}
+
+
+void
+ngx_meshkit_memory_free(ngx_meshkit_subrequest_t *s)
+{
+    ngx_meshkit_memory_claimed -= s->claimed;
+    s->claimed = 0;
+}
+
+
+void
+ngx_meshkit_memory_end(ngx_meshkit_open_t *open)
+{
+    ngx_meshkit_memory_claim(open, 0);
+}
+
+
+size_t
+ngx_meshkit_memory_held(void)
+{
+    return ngx_meshkit_memory_claimed;
+}
+
+
+size_t
+ngx_meshkit_memory_limit(void)
+{
+    return ngx_meshkit_memory_max;
+}
+
+
+/* --- a worker begins ------------------------------------------------------ */
+
+
+/* Half of the machine's memory, in equal parts for its workers. */
+static size_t
+ngx_meshkit_memory_default(ngx_cycle_t *cycle)
+{
+    long              pages;
+    ngx_int_t         workers;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+    workers = ngx_max(ccf->worker_processes, 1);
+
+    pages = sysconf(_SC_PHYS_PAGES);
+
+    if (pages <= 0) {
+        return 0;
+    }
+
+    return ngx_max((size_t) pages / 2 / workers * ngx_pagesize,
+                   NGX_MESHKIT_MEMORY_MIN);
+}
 
 
 /*
@@ -22,6 +228,18 @@
 void
 ngx_meshkit_memory_start(ngx_cycle_t *cycle)
 {
+    ngx_meshkit_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_meshkit_module);
+
+    if (mmcf == NULL) {
+        return;
+    }
+
+    ngx_meshkit_memory_max = mmcf->max_memory == NGX_CONF_UNSET
+                             ? ngx_meshkit_memory_default(cycle)
+                             : (size_t) mmcf->max_memory;
+
 #ifdef M_MMAP_THRESHOLD
 
     if (mallopt(M_MMAP_THRESHOLD, NGX_MESHKIT_MEMORY_LARGE) == 0) {

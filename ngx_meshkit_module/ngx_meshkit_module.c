@@ -129,6 +129,13 @@ static ngx_command_t  ngx_meshkit_commands[] = {
       offsetof(ngx_meshkit_loc_conf_t, max_size),
       NULL },
 
+    { ngx_string("meshkit_max_memory"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_meshkit_memory_set,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_meshkit_main_conf_t, max_memory),
+      NULL },
+
     { ngx_string("meshkit_read_ahead"),
       NGX_MESHKIT_ANYWHERE|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,
@@ -219,6 +226,8 @@ ngx_meshkit_module_add_handler(ngx_conf_t *cf, ngx_http_phases phase,
 static ngx_int_t
 ngx_meshkit_module_init(ngx_conf_t *cf)
 {
+    ngx_meshkit_memory_warn(cf);
+
     if (ngx_meshkit_filter_init(cf) != NGX_OK
         || ngx_meshkit_question_init(cf) != NGX_OK
         || ngx_meshkit_served_init(cf) != NGX_OK

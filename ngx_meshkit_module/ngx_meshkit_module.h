@@ -33,6 +33,9 @@
 /* bytes that are kept of a JSON answer: one more than mk_json takes */
 #define NGX_MESHKIT_ANSWER_MAX      (MK_JSON_MAX + 1)
 
+/* bytes of the temporary file of "meshkit_release whole", at a time */
+#define NGX_MESHKIT_SPOOL_READ      (64 * 1024)
+
 /* pieces of plaintext that may be on their way to the client at a time */
 #define NGX_MESHKIT_PIECES          1
 
@@ -83,6 +86,7 @@ typedef struct {
     ngx_array_t             peers;      /* of ngx_meshkit_upstream_peer_t */
     ngx_int_t               request_method;     /* index of the variable */
     ngx_array_t             opens;      /* while a configuration is read */
+    off_t                   max_memory;
     ngx_meshkit_counters_t *counters;   /* shared with all workers */
     ngx_meshkit_redact_main_t  *redact;
 } ngx_meshkit_main_conf_t;
@@ -195,6 +199,7 @@ struct ngx_meshkit_open_s {
     uint64_t                       wanted;      /* plaintext that is fetched */
     ngx_meshkit_response_t        *response;    /* what the client is sent */
 
+    size_t                         claimed;     /* of meshkit_max_memory */
     ngx_chain_t                   *free;        /* plaintext buffers */
     ngx_chain_t                   *busy;
     ngx_uint_t                     turn;        /* segments in this turn */

@@ -9,8 +9,8 @@
 
 #include "ngx_meshkit_await.h"
 #include "ngx_meshkit_denylist.h"
-#include "ngx_meshkit_fetch.h"
 #include "ngx_meshkit_heap.h"
+#include "ngx_meshkit_memory.h"
 
 
 static ngx_int_t ngx_meshkit_open_admit(ngx_meshkit_open_t *open);
@@ -150,6 +150,7 @@ ngx_meshkit_open_admit(ngx_meshkit_open_t *open)
 {
     return ngx_meshkit_denylist_admit(open) == NGX_OK
            && ngx_meshkit_heap_admit(open) == NGX_OK
+           && ngx_meshkit_memory_begin(open) == NGX_OK
            ? NGX_DECLINED : NGX_OK;
 }
 
@@ -330,6 +331,10 @@ ngx_meshkit_open_unwrap(ngx_meshkit_open_t *open)
     mk_secret_t         *data_key;
     mk_status_t          status;
     const mk_capsule_t  *capsule;
+
+    if (ngx_meshkit_memory_admit(open) != NGX_OK) {
+        return NGX_OK;
+    }
 
     capsule = open->capsule;
 

@@ -10,10 +10,6 @@
 #include "ngx_meshkit_fetch.h"
 
 
-/* bytes of the temporary file that are read at a time */
-#define NGX_MESHKIT_SPOOL_READ  (64 * 1024)
-
-
 struct ngx_meshkit_spool_s {
     ngx_file_t   file;
     off_t        size;          /* sealed bytes that were written */

@@ -7,6 +7,7 @@
 
 #include "ngx_meshkit_conf.h"
 #include "ngx_meshkit_local.h"
+#include "ngx_meshkit_memory.h"
 #include "ngx_meshkit_status.h"
 
 
@@ -337,8 +338,13 @@ ngx_meshkit_status_json(ngx_meshkit_status_page_t *page)
     ngx_meshkit_status_print(page, "},\"keyMemory\":{");
     ngx_meshkit_status_json_counters(page, ngx_meshkit_status_heap,
                                      &page->heap);
-    ngx_meshkit_status_print(page, "\"refused\":%uA},\"gateways\":[",
+    ngx_meshkit_status_print(page, "\"refused\":%uA}",
                              page->counters->keys_refused);
+    ngx_meshkit_status_print(page, ",\"memory\":{\"held\":%uz,"
+                             "\"limit\":%uz,\"refused\":%uA},\"gateways\":[",
+                             ngx_meshkit_memory_held(),
+                             ngx_meshkit_memory_limit(),
+                             page->counters->memory);
 
     g = page->gateways.elts;
 

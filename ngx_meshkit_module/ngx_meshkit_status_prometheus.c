@@ -3,6 +3,7 @@
  */
 
 #include "ngx_meshkit_local.h"
+#include "ngx_meshkit_memory.h"
 #include "ngx_meshkit_status.h"
 
 
@@ -90,6 +91,26 @@ ngx_meshkit_status_keys(ngx_meshkit_status_page_t *page)
 
 
 static void
+ngx_meshkit_status_memory(ngx_meshkit_status_page_t *page)
+{
+    ngx_meshkit_status_metric(page, "memory_held_bytes", "gauge",
+                              "What the opens of this worker may hold.");
+    ngx_meshkit_status_print(page, "nginx_meshkit_memory_held_bytes %uz\n",
+                             ngx_meshkit_memory_held());
+
+    ngx_meshkit_status_metric(page, "memory_limit_bytes", "gauge",
+                              "meshkit_max_memory, or 0.");
+    ngx_meshkit_status_print(page, "nginx_meshkit_memory_limit_bytes %uz\n",
+                             ngx_meshkit_memory_limit());
+
+    ngx_meshkit_status_metric(page, "memory_refused_total", "counter",
+                              "Opens that meshkit_max_memory refused.");
+    ngx_meshkit_status_print(page, "nginx_meshkit_memory_refused_total %uA\n",
+                             page->counters->memory);
+}
+
+
+static void
 ngx_meshkit_status_lists(ngx_meshkit_status_page_t *page)
 {
     ngx_uint_t                           i;
@@ -138,6 +159,7 @@ ngx_meshkit_status_prometheus(ngx_meshkit_status_page_t *page)
 
     ngx_meshkit_status_local(page);
     ngx_meshkit_status_keys(page);
+    ngx_meshkit_status_memory(page);
 
     for (c = ngx_meshkit_status_gateways; c->member != NULL; c++) {
         ngx_meshkit_status_metric(page, c->metric, "counter", c->help);

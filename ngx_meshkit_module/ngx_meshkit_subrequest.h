@@ -76,6 +76,7 @@ struct ngx_meshkit_subrequest_s {
     size_t                 room;
     ngx_chain_t           *in;          /* streamed, not yet taken */
     uint64_t              *tally;
+    size_t                 claimed;     /* of meshkit_max_memory */
     uint64_t               received;    /* bytes of the body so far */
     uint64_t               taken;       /* ... that the stream's reader took */
     uint64_t               used;        /* ... up to its last good block */

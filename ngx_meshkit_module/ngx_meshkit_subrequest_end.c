@@ -3,6 +3,7 @@
  * memory is given back.
  */
 
+#include "ngx_meshkit_memory.h"
 #include "ngx_meshkit_pool.h"
 #include "ngx_meshkit_stranger.h"
 
@@ -151,6 +152,7 @@ ngx_meshkit_subrequest_destroy(ngx_meshkit_subrequest_t *s)
     r = s->open->request;
 
     ngx_queue_remove(&s->queue);
+    ngx_meshkit_memory_free(s);
 
     ngx_meshkit_pool_clean_up(r, s->pool);
     ngx_http_set_log_request(r->connection->log, r);

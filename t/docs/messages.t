@@ -45,9 +45,10 @@ my %needs = (
 
 # nginx -t with this in the location, or where it belongs, and all that it needs but for "less".
 sub said {
-    my ($text, $less) = @_;
+    my ($text, $less, $zone) = @_;
 
-    my $server = $text =~ /^meshkit_redact_/ ? $text : '';
+    my $http = $text =~ /^(?:meshkit_max_memory|limit_conn_zone)/ ? $text : '';
+    my $server = $text =~ /^(?:meshkit_redact_|listen)/ ? $text : '';
     my $all = join "\n", map { $needs{$_} }
               grep { !defined $less || $_ ne $less } sort keys %needs;
 
@@ -56,13 +57,15 @@ sub said {
 events { }
 http {
     %%HTTP%%
+    $http
+    ${\ ($zone // '') }
     server {
         listen 127.0.0.1:%%PORT_front%%;
         $all
         $server
         location / {
             meshkit_open cap;
-            ${\ ($server eq '' ? $text : '') }
+            ${\ ("$server$http" eq '' ? $text : '') }
         }
     }
 }
@@ -92,6 +95,11 @@ my @mistakes = (
       'needs "meshkit_owners <jwks file>;": whose capsules are served' ],
     [ meshkit_open => 'meshkit_read_ahead 65;', undef, 'emerg',
       'needs a "meshkit_read_ahead" of 1 to 64 blocks' ],
+    [ meshkit_open => 'listen 127.0.0.1:%%PORT_h2%% http2;', undef, 'warn',
+      '"meshkit_open": one HTTP/2 connection may hold 128 files open, set '
+      . '"limit_conn", or "http2_max_concurrent_streams" to at most 32' ],
+    [ meshkit_max_memory => 'meshkit_max_memory 7m;', undef, 'emerg',
+      '"meshkit_max_memory" directive is to be 0 or at least 8m' ],
     [ meshkit_open => 'return 204; empty_gif;', undef, 'emerg',
       '"meshkit_open" stands in a location that serves something else' ],
     [ meshkit_open => 'location /x { empty_gif; meshkit_open cap; }', undef,
@@ -261,6 +269,19 @@ for my $directive (sort keys %{ directives() }) {
                "$directive: $message was seen");
         }
     }
+}
+
+# What the warning about HTTP/2 asks for ends it.
+for my $text ('http2_max_concurrent_streams 32;',
+              'limit_conn opens 20;', 'location /x { limit_conn opens 20; }')
+{
+    my ($code, $output) = said("listen 127.0.0.1:%%PORT_h2%% http2; $text",
+                               undef, 'limit_conn_zone $binary_remote_addr '
+                               . 'zone=opens:1m;');
+
+    ok($code == 0 && ($output =~ /one HTTP.2 connection may hold/ xor
+                      $text !~ /^location/), "$text: as it should be")
+        or diag("exit $code: $output");
 }
 
 # Where it may not stand twice.
