@@ -16,6 +16,9 @@
 /* from when a client is slow to when blocks are given up (milliseconds) */
 #define NGX_MESHKIT_SLOW_TIME  1000
 
+/* a gateway whose CAR is not read for so long may close its connection */
+#define NGX_MESHKIT_KEPT_TIME  5000
+
 
 static void ngx_meshkit_ahead_give_up(ngx_event_t *ev);
 
@@ -56,6 +59,11 @@ ngx_meshkit_ahead_stalled(ngx_meshkit_fetch_t *f)
 {
     f->reach = 0;
 
+    if (!f->stalled) {
+        f->stalled = 1;
+        f->stalled_since = ngx_current_msec;
+    }
+
     if (f->stream == NULL && !f->is_slow) {
         f->is_slow = 1;
         ngx_add_timer(&f->slow, NGX_MESHKIT_SLOW_TIME);
@@ -67,6 +75,14 @@ ngx_meshkit_ahead_stalled(ngx_meshkit_fetch_t *f)
 void
 ngx_meshkit_ahead_taken(ngx_meshkit_fetch_t *f)
 {
+    if (f->stalled && f->stream != NULL
+        && ngx_current_msec - f->stalled_since >= NGX_MESHKIT_KEPT_TIME)
+    {
+        f->kept_waiting = 1;
+    }
+
+    f->stalled = 0;
+
     if (f->reach > 0) {
         return;
     }

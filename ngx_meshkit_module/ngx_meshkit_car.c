@@ -88,6 +88,7 @@ ngx_meshkit_car_start(ngx_meshkit_fetch_t *f, ngx_uint_t n)
     u_char                  buf[NGX_MESHKIT_CAR_ARGS_MAX];
     ngx_meshkit_question_t  q;
 
+    f->kept_waiting = 0;
     f->stream_gateway = n;
     f->stream_start = mk_opener_position(f->open->opener);
 
@@ -308,6 +309,20 @@ ngx_meshkit_car_ended(ngx_meshkit_fetch_t *f)
             ngx_meshkit_cache_forget(s);
         }
 
+        ngx_meshkit_car_leave(f);
+        return;
+    }
+
+    if (f->kept_waiting && s->status == NGX_HTTP_OK && !s->complete
+        && !s->stopped)
+    {
+        /* nobody is to blame: it may have waited as long as it does */
+
+        ngx_log_error(NGX_LOG_INFO, f->open->request->connection->log, 0,
+                      "meshkit: gateway \"%V\" ended a CAR that waited for "
+                      "the client", &f->services[f->stream_gateway].prefix);
+
+        ngx_meshkit_cache_forget(s);
         ngx_meshkit_car_leave(f);
         return;
     }

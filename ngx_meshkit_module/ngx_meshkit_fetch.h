@@ -97,6 +97,7 @@ struct ngx_meshkit_fetch_s {
     ngx_uint_t                 ahead;       /* meshkit_read_ahead */
     ngx_uint_t                 reach;       /* ... as far as it is used now */
     ngx_event_t                slow;        /* the client has been, for long */
+    ngx_msec_t                 stalled_since;
     ngx_meshkit_slot_t        *taken;       /* its block is the opener's */
 
     uint64_t                   again;       /* position + 1, see choose */
@@ -109,6 +110,8 @@ struct ngx_meshkit_fetch_s {
     uint64_t                   useful;
     unsigned                   waited:1;    /* for the client, in it */
     unsigned                   is_slow:1;   /* the client, not a gateway */
+    unsigned                   stalled:1;   /* a segment waits for it */
+    unsigned                   kept_waiting:1;  /* the CAR, for long */
     unsigned                   ended:1;     /* health was noted */
 };
 

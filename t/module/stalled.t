@@ -18,16 +18,16 @@ use constant { STREAMS => 100, WAIT => 60, KIB => 1024, MIB => 1 << 20 };
 # pools, proxy_buffer_size, what the record leaves, and pages that are not full
 use constant { FIXED => 96, SLACK => 12 * KIB };
 
-my $e = Meshkit::Edge->new(forms => [qw(car raw)], text => {
-    open => 'meshkit_read_ahead 16; send_timeout 300s;' });
+my $e = Meshkit::Edge->new(forms => [qw(car raw auto)], text => {
+    open => 'send_timeout 300s;' });
 
 my @layouts = map { my ($leaf, $segment, $size) = @$_;
                     { leaf => $leaf, segment => $segment,
                       share => $e->share(size => $size + 1, leaf => $leaf,
                                          segment => $segment) } }
               [ 64 * KIB, 64 * KIB, MIB ], [ 64 * KIB, MIB, 2 * MIB ],
-              [ MIB, 64 * KIB, 4 * MIB ], [ 2 * MIB, 64 * KIB, 4 * MIB ],
-              [ 2 * MIB, MIB, 4 * MIB ];
+              [ MIB, 64 * KIB, 8 * MIB ], [ 2 * MIB, 64 * KIB, 12 * MIB ],
+              [ 2 * MIB, MIB, 12 * MIB ];
 
 $e->start;
 
@@ -99,9 +99,15 @@ sub read_on {
 }
 
 
-# The most that is taken of memory for good: what was freed is given back.
+# What the heap keeps of small pieces, it keeps for the next ones.
 for my $form (qw(car raw)) {
-    $e->opens($layouts[-1]{share}, $form, "$form: opens");
+    my $share = $layouts[0]{share};
+    my $h = Meshkit::Http2->connect($e->nginx->port('h2'), window => 0);
+    my @ids = map { $h->send(path => "/$form/$share->{id}") } 1 .. STREAMS;
+
+    $h->receive(WAIT, sub { !grep { !$h->stream($_)->{head} } @ids });
+    $h->close;
+    $e->opens($share, $form, "$form: opens");
 }
 
 for my $layout (@layouts) {
@@ -139,7 +145,8 @@ for my $layout (@layouts) {
            "$name: ten take three quarters");
         held_ok(steady($h) - $before, $layout, "$name, then");
 
-        is(read_on($h, $share, @ids), STREAMS, "$name: all come whole");
+        is(read_on($h, $share, @ids[0 .. 19]), 20,
+           "$name: twenty read on, and get the whole");
         $h->close;
 
         SKIP: {
@@ -149,6 +156,32 @@ for my $layout (@layouts) {
                 or diag(rss() - $before, ' KiB more');
         }
     }
+}
+
+# A gateway that is kept waiting may close its connection: it is not blamed,
+# and goes on with blocks, or with another CAR.
+for my $how ([ 6, 0 ], [ 0, 1 ]) {
+    my ($seconds, $failed) = @$how;
+    my $share = $layouts[2]{share};
+    my ($leaf) = ($e->gateway->entries($share->{cid}))[5];
+
+    $e->gateway->fault('truncate', format => 'car', into => 1000,
+                       cid => $leaf);
+    $e->clear;
+
+    my $h = Meshkit::Http2->connect($e->nginx->port('h2'), window => 100_000);
+    my $id = $h->send(path => "/auto/$share->{id}",
+                      headers => [ 'x-tag', "kept$seconds" ]);
+
+    $h->receive($seconds, sub { 0 });
+    $h->window($id, 1 << 30);
+    ok($h->receive(WAIT, sub { $h->stream($id)->{ended} })
+       && sha256_hex($h->stream($id)->{data}) eq $share->{sha256},
+       "a CAR is cut, $seconds s unread: the whole comes");
+    is($e->log({ tag => "kept$seconds" })->{gateways_failed}, $failed,
+       "a CAR is cut, $seconds s unread: gateways that failed");
+    $h->close;
+    $e->heal;
 }
 
 $e->done;
