@@ -100,16 +100,16 @@ sub damage {
 }
 
 
-# A client that waits with the second piece on its way, a part of it sent.
+# A client that waits where the second piece ends: while a piece is on its way
+# nothing of the CAR is read.
 my %WAIT = (
     'frames' => sub {
         my ($h) = @_;
 
-        return $h->receive(20, sub { $h->received > PIECE + 1000 });
+        return $h->receive(20, sub { $h->received > 2 * PIECE - 1000 });
     },
 
-    # the second piece's half, and then the rest: while a piece is on its way
-    # nothing of the CAR is read
+    # half of it, and then the rest
     'window' => sub {
         my ($h, $id) = @_;
 
