@@ -3,6 +3,7 @@
  */
 
 #include "mk_car.h"
+#include "mk_pages.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +47,7 @@ mk_car_free(mk_car_t *car)
         return;
     }
 
-    free(car->buffer);
+    mk_pages_free(car->buffer, car->size);
     free(car);
 }
 
@@ -267,11 +268,17 @@ mk_car_fill(mk_car_t *car, mk_bytes_t *in)
             size = car->want;
         }
 
-        buffer = realloc(car->buffer, size);
+        buffer = mk_pages_alloc(size);
 
         if (buffer == NULL) {
             return MK_INTERNAL_ERROR;
         }
+
+        if (car->have > 0) {
+            memcpy(buffer, car->buffer, car->have);
+        }
+
+        mk_pages_free(car->buffer, car->size);
 
         car->buffer = buffer;
         car->size = size;

@@ -3,6 +3,7 @@
  */
 
 #include "mk_opener.h"
+#include "mk_pages.h"
 
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -157,7 +158,7 @@ mk_opener_free(mk_opener_t *opener)
 
     if (opener->segment != NULL) {
         OPENSSL_cleanse(opener->segment, opener->room);
-        free(opener->segment);
+        mk_pages_free(opener->segment, opener->room);
     }
 
     free(opener);
@@ -323,7 +324,7 @@ mk_opener_collect(mk_opener_t *opener, size_t size, mk_bytes_t *segment)
     }
 
     if (opener->segment == NULL) {
-        opener->segment = malloc(opener->room);
+        opener->segment = mk_pages_alloc(opener->room);
         if (opener->segment == NULL) {
             return -1;
         }

@@ -265,7 +265,7 @@ ngx_meshkit_filter_grow(ngx_meshkit_subrequest_t *s, size_t n)
     room = ngx_max(room, s->len + n);
     room = ngx_min(room, s->limit);
 
-    p = ngx_palloc(s->pool, room);
+    p = mk_pages_alloc(room);
     if (p == NULL) {
         s->lost = 1;
         return NGX_ERROR;

@@ -5,15 +5,23 @@
 
 #include "ngx_meshkit_memory.h"
 
-#include <malloc.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 
-/*
- * From how many bytes on memory is the system's own again as soon as it is
- * freed: blocks, segments, nginx's larger buffers.
- */
-#define NGX_MESHKIT_MEMORY_LARGE  (64 * 1024)
+/* AddressSanitizer watches what malloc gives, and not what is mapped */
+
+#if defined(__SANITIZE_ADDRESS__)
+#define NGX_MESHKIT_MEMORY_MAPS  0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define NGX_MESHKIT_MEMORY_MAPS  0
+#endif
+#endif
+
+#ifndef NGX_MESHKIT_MEMORY_MAPS
+#define NGX_MESHKIT_MEMORY_MAPS  1
+#endif
 
 
 /* of this worker */
@@ -220,11 +228,37 @@ ngx_meshkit_memory_default(ngx_cycle_t *cycle)
 }
 
 
-/*
- * glibc raises this limit, from 128 KiB, as soon as a large block is freed;
- * from then on blocks come from the heap, and leave holes there that a few
- * small allocations behind them keep for ever.
- */
+#if (NGX_MESHKIT_MEMORY_MAPS)
+
+static void *
+ngx_meshkit_memory_map(size_t len)
+{
+    void  *p;
+
+    p = mmap(NULL, len, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANON, -1, 0);
+
+    if (p == MAP_FAILED) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
+                      "mmap(%uz) failed", len);
+        return NULL;
+    }
+
+    return p;
+}
+
+
+static void
+ngx_meshkit_memory_unmap(void *p, size_t len)
+{
+    if (munmap(p, len) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
+                      "munmap(%p, %uz) failed", p, len);
+    }
+}
+
+#endif
+
+
 void
 ngx_meshkit_memory_start(ngx_cycle_t *cycle)
 {
@@ -240,12 +274,7 @@ ngx_meshkit_memory_start(ngx_cycle_t *cycle)
                              ? ngx_meshkit_memory_default(cycle)
                              : (size_t) mmcf->max_memory;
 
-#ifdef M_MMAP_THRESHOLD
-
-    if (mallopt(M_MMAP_THRESHOLD, NGX_MESHKIT_MEMORY_LARGE) == 0) {
-        ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
-                      "meshkit: mallopt(M_MMAP_THRESHOLD) failed");
-    }
-
+#if (NGX_MESHKIT_MEMORY_MAPS)
+    mk_pages_init(ngx_meshkit_memory_map, ngx_meshkit_memory_unmap);
 #endif
 }

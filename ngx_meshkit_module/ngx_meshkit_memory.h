@@ -61,7 +61,7 @@ void ngx_meshkit_memory_end(ngx_meshkit_open_t *open);
 size_t ngx_meshkit_memory_held(void);
 size_t ngx_meshkit_memory_limit(void);
 
-/* for init_process: the limit; freed memory goes back to the system */
+/* for init_process: the limit, and where blocks are mapped (mk_pages) */
 void ngx_meshkit_memory_start(ngx_cycle_t *cycle);
 
 

@@ -19,6 +19,7 @@
 #include "mk_checks.h"
 #include "mk_decision.h"
 #include "mk_opener.h"
+#include "mk_pages.h"
 #include "mk_range.h"
 #include "mk_token.h"
 #include "mk_token_ref.h"

@@ -43,7 +43,7 @@ ngx_meshkit_subrequest_forget(ngx_meshkit_subrequest_t *s)
         /* only as much as there is: it may be a block of 2 MiB */
 
         ngx_explicit_memzero(s->body, s->len);
-        ngx_pfree(s->pool, s->body);
+        mk_pages_free(s->body, s->room);
         s->body = NULL;
     }
 }
