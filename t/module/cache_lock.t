@@ -24,7 +24,10 @@ proxy_cache_lock_timeout 60s;
 proxy_cache_lock_age 60s;
 proxy_read_timeout 60s;
 EOT
-my @shares = map { $e->share(size => 1_000_000) } 1 .. 3;
+# A root and 62 blocks, the first six of them without delay.
+use constant { LEAF => 16 * 1024, AT_HAND => 6 };
+
+my @shares = map { $e->share(size => 1_000_000, leaf => LEAF) } 1 .. 3;
 
 $e->start;
 
@@ -54,19 +57,23 @@ for my $i (0 .. $#shares) {
 
     for my $gateway ($e->gateway(0), $e->gateway(1)) {
         $gateway->fault('delay', format => 'raw', cid => $_, seconds => 30)
-            for @blocks[1 .. $#blocks];
+            for @blocks[1 + AT_HAND .. $#blocks];
     }
 
     $e->clear;
 
     my $first = begin($share, "first-$i", 'Range: bytes=0-131000');
 
-    ok(wait_for(20, sub { $e->gateway->count >= 3 }), 'the locks are held');
+    ok(wait_for(20, sub { $e->gateway->count >= 1 + AT_HAND + 2 }),
+       'the locks are held');
+    sleep 1;
 
-    # its root is in the cache, its next blocks wait for the locks
+    my $held = $e->gateway->count;
+
+    # what is at hand is in the cache, its next blocks wait for the locks
     my $second = begin($share, "second-$i");
 
-    ok(wait_for(20, sub { $e->gateway->count >= 6 }),
+    ok(wait_for(20, sub { $e->gateway->count > $held }),
        'it waits for the locks, and for blocks besides');
 
     close $second;
