@@ -333,6 +333,7 @@ test_wraps(void)
     size_t         i;
     double         ratio;
     record_t       r;
+    EVP_PKEY      *pair;
     mk_key_t      *key, *peer;
     mk_wrap_t      wraps[MK_CAPSULE_WRAPS_MAX];
     mk_capsule_t   capsule;
@@ -364,7 +365,8 @@ test_wraps(void)
 
     key = mk_key_generate(MK_KEY_P256);
     peer = mk_key_generate(MK_KEY_P256);
-    r.ctx = EVP_PKEY_CTX_new_from_pkey(NULL, mk_key_pkey(key), NULL);
+    pair = mk_key_pair(key);
+    r.ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pair, NULL);
     EVP_PKEY_derive_init(r.ctx);
     EVP_PKEY_derive_set_peer(r.ctx, mk_key_pkey(peer));
 
@@ -374,6 +376,7 @@ test_wraps(void)
        WRAP_FOUND);
 
     EVP_PKEY_CTX_free(r.ctx);
+    EVP_PKEY_free(pair);
     mk_key_free(peer);
     mk_key_free(key);
     json_decref(capsule.jws.header);
