@@ -258,7 +258,9 @@ ngx_meshkit_module_init_process(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_meshkit_module_init_cycle(ngx_cycle_t *cycle)
 {
-    if (ngx_meshkit_redact_writer_init(cycle) != NGX_OK) {
+    if (ngx_meshkit_redact_writer_init(cycle) != NGX_OK
+        || ngx_meshkit_redact_phase_init(cycle) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -26,6 +26,26 @@
 #define NGX_MESHKIT_REDACT_TOKEN_MIN   16
 
 
+/*
+ * Bytes of a response's header that are looked through for a log, and so many
+ * of a variable and of a URI that a response redirects to
+ */
+#define NGX_MESHKIT_REDACT_RESPONSE    8192
+
+/* ... and of the variables of a request that are not named */
+#define NGX_MESHKIT_REDACT_VARIABLES   32768
+
+/*
+ * Bytes of a request's lines in error logs that are masked and logged whole;
+ * of each line behind them, the first so many
+ */
+#define NGX_MESHKIT_REDACT_LINES       65536
+#define NGX_MESHKIT_REDACT_LINE        256
+
+/* memory for what is put back behind a subrequest's log (bytes) */
+#define NGX_MESHKIT_REDACT_UNDO        1024
+
+
 /* An error log, and what its scopes want. */
 typedef struct {
     ngx_log_t     *log;
@@ -42,6 +62,10 @@ struct ngx_meshkit_redact_main_s {
     ngx_array_t         logs;       /* of ngx_meshkit_redact_log_t */
     const mk_secret_t  *key;        /* of token_refs; NULL: nothing is on */
     ngx_uint_t          opens;      /* there is a meshkit_open */
+
+    /* of a subrequest, while it is logged */
+    ngx_http_variable_value_t  *variables;
+    ngx_int_t                   request_id;     /* its index, or NGX_ERROR */
 };
 
 
@@ -63,6 +87,7 @@ typedef struct {
     ngx_uint_t     nvalues;
     mk_bytes_t     tokens[NGX_MESHKIT_REDACT_TOKENS];
     ngx_uint_t     ntokens;
+    size_t         lines;           /* bytes of error logs about the request */
 } ngx_meshkit_redact_t;
 
 
@@ -110,8 +135,22 @@ ngx_uint_t ngx_meshkit_redact_known_is_named(const ngx_array_t *names,
 /* ngx_meshkit_redact_request.c: registers the handlers */
 ngx_int_t ngx_meshkit_redact_request_init(ngx_conf_t *cf);
 
+/* the names that count for a request; 0: none, it is not masked */
+ngx_uint_t ngx_meshkit_redact_request_names(ngx_http_request_t *r,
+    ngx_array_t **args, ngx_array_t **headers);
+
+/*
+ * Makes the record if it is not there yet.  A request that is refused as its
+ * header is read comes here by the page of its error, or in the log phase.
+ */
+ngx_int_t ngx_meshkit_redact_request_ensure(ngx_http_request_t *r);
+
 /* what is known of the request that a log's line is about; NULL: nothing */
 ngx_meshkit_redact_t *ngx_meshkit_redact_request_of(const ngx_log_t *log);
+
+/* error logs have more of this request than is masked whole */
+ngx_uint_t ngx_meshkit_redact_request_is_noisy(
+    const ngx_meshkit_redact_t *known);
 
 /*
  * Rules for text that is about a request: its tokens, and if wanted the values
@@ -147,6 +186,49 @@ mk_redact_kind_t ngx_meshkit_redact_parts_kind(const ngx_str_t *variable);
 
 /* 1 if no client decides what it is: no value is looked for in it */
 ngx_uint_t ngx_meshkit_redact_parts_is_fact(const ngx_str_t *variable);
+
+
+/* What the value of a variable may be. */
+typedef enum {
+    NGX_MESHKIT_REDACT_ANY = 0,
+    NGX_MESHKIT_REDACT_SECRET,      /* of a named argument, header or cookie */
+    NGX_MESHKIT_REDACT_CLIENT,      /* of the request: nginx limits it */
+    NGX_MESHKIT_REDACT_FACT         /* no client hides it by a value */
+} ngx_meshkit_redact_kind_t;
+
+/* ngx_meshkit_redact_variable.c */
+ngx_meshkit_redact_kind_t ngx_meshkit_redact_variable(
+    const ngx_http_request_t *r, const ngx_array_t *args,
+    const ngx_array_t *headers, const ngx_str_t *name);
+
+/* of one that the configuration has, when all is read; NGX_ERROR: it has not */
+ngx_int_t ngx_meshkit_redact_variable_index(
+    const ngx_http_core_main_conf_t *cmcf, const ngx_str_t *name);
+
+
+/* ngx_meshkit_redact_strings.c */
+/* One request, while its log phase runs. */
+typedef struct {
+    ngx_http_request_t         *request;
+    const ngx_array_t          *args;       /* that are named */
+    const ngx_array_t          *headers;
+    mk_redact_t                 text;       /* names and tokens */
+    mk_redact_t                 value;      /* ... and named values */
+    ngx_pool_t                 *pool;       /* of undo; NULL: main request */
+    ngx_array_t                 undo;
+    ngx_uint_t                  failed;     /* no memory */
+} ngx_meshkit_redact_strings_t;
+
+/* exchanges all of them for what a log may show; or sets failed */
+void ngx_meshkit_redact_strings_mask(ngx_meshkit_redact_strings_t *all);
+
+/* before that, for a subrequest: its headers are put back by undo */
+void ngx_meshkit_redact_strings_share(ngx_meshkit_redact_strings_t *all);
+void ngx_meshkit_redact_strings_undo(ngx_meshkit_redact_strings_t *all);
+
+
+/* ngx_meshkit_redact_phase.c: init module, when all have their handlers */
+ngx_int_t ngx_meshkit_redact_phase_init(ngx_cycle_t *cycle);
 
 
 /* ngx_meshkit_redact_writer.c: init module */

@@ -69,6 +69,13 @@ ngx_meshkit_redact_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
 
     known = ngx_meshkit_redact_request_of(log);
 
+    if (level != NGX_LOG_DEBUG && len > NGX_MESHKIT_REDACT_LINE
+        && ngx_meshkit_redact_request_is_noisy(known))
+    {
+        len = NGX_MESHKIT_REDACT_LINE;
+        buf[len - 1] = LF;
+    }
+
     ngx_meshkit_redact_request_rules(&message, &w->main->args,
                                      &w->main->headers, known,
                                      level >= NGX_LOG_NOTICE);

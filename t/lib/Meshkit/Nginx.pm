@@ -24,7 +24,8 @@ package Meshkit::Nginx;
 # lines and of "open socket" lines that the test provokes); exit (wanted
 # exit code, 0); stop_timeout (seconds); shutdown (what old workers have);
 # modules (names of dynamic modules, without ".so", that are loaded before ours
-# in this order: [qw(ndk_http_module ngx_http_lua_module)]).
+# in this order: [qw(ndk_http_module ngx_http_lua_module)]); later (those that
+# are loaded after it).
 #
 # In a configuration %%DIR%%, %%MODULE%%, %%PORT_name%%, %%GLOBALS%% and
 # %%HTTP%% are replaced.  port(name, number) makes a port known that belongs
@@ -84,7 +85,7 @@ sub new {
     my $self = bless {
         workers => 1, user => $> == 0 ? 'root' : undef, globals => '',
         http => '', allow => [], exit => 0, stop_timeout => 60, shutdown => '5s',
-        modules => [],
+        modules => [], later => [],
         %opt, ports => {},
     }, $class;
 
@@ -257,6 +258,8 @@ sub _globals {
 
     unshift @lines, 'load_module %%MODULE%%;' if !$self->{no_module};
     unshift @lines, _load_modules(@{ $self->{modules} });
+    splice @lines, 2, 0, _load_modules(@{ $self->{later} })
+        if !$self->{no_module};
     push @lines, "user $self->{user};" if defined $self->{user};
 
     return join "\n", @lines, $self->{globals};
