@@ -121,6 +121,21 @@ mk_redact_add(mk_redact_pass_t *pass, const mk_redact_rules_run_t *found)
 }
 
 
+/* how many bytes there are a secret or a token; 0: none */
+static size_t
+mk_redact_secret_at(const mk_redact_scan_t *s, size_t pos)
+{
+    size_t  secret, token;
+
+    secret = mk_needles_at(s->rules->secrets, s->rules->nsecrets, s->text,
+                           pos, s->cut);
+    token = mk_needles_at(s->rules->tokens, s->rules->ntokens, s->text, pos,
+                          s->cut);
+
+    return secret > token ? secret : token;
+}
+
+
 /*
  * A secret may begin anywhere, also in what looks like an escape.  Of one
  * that is long only the end may be the beginning of another.
@@ -138,8 +153,7 @@ mk_redact_secrets(mk_redact_scan_t *s, mk_redact_pass_t *pass, size_t next,
             mk_redact_put(s, pass);
         }
 
-        len = mk_needles_at(s->rules->secrets, s->rules->nsecrets, s->text,
-                            pos, s->cut);
+        len = mk_redact_secret_at(s, pos);
 
         if (len > 0) {
             found.start = pos;

@@ -52,7 +52,7 @@ typedef enum {
 
 /*
  * All borrowed.  Names are of [A-Za-z0-9_-.~], at most 64 of them, and sorted
- * by mk_redact_sort; secrets are sorted by mk_needles_sort.
+ * by mk_redact_sort; secrets and tokens are sorted by mk_needles_sort.
  */
 typedef struct {
     const mk_bytes_t   *args;
@@ -61,6 +61,8 @@ typedef struct {
     size_t              nheaders;
     const mk_bytes_t   *secrets;
     size_t              nsecrets;
+    const mk_bytes_t   *tokens;     /* further secrets, those of all texts */
+    size_t              ntokens;
     const mk_secret_t  *key;        /* of the token_refs */
     mk_redact_kind_t    kind;
     unsigned            again:1;    /* text may be masked: such runs stay */

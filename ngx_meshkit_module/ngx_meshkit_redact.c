@@ -168,6 +168,8 @@ ngx_meshkit_redact_create_main(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&main->headers, cf->pool, 8, sizeof(mk_bytes_t))
            != NGX_OK
+        || ngx_array_init(&main->tokens, cf->pool, 4, sizeof(mk_bytes_t))
+           != NGX_OK
         || ngx_array_init(&main->logs, cf->pool, 4,
                           sizeof(ngx_meshkit_redact_log_t))
            != NGX_OK)
@@ -389,6 +391,25 @@ ngx_meshkit_redact_location(ngx_conf_t *cf, const ngx_meshkit_loc_conf_t *conf)
 }
 
 
+ngx_int_t
+ngx_meshkit_redact_token(ngx_conf_t *cf, const mk_secret_t *token)
+{
+    mk_bytes_t               *known;
+    ngx_meshkit_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_meshkit_module);
+
+    known = ngx_array_push(&mmcf->redact->tokens);
+    if (known == NULL) {
+        return NGX_ERROR;
+    }
+
+    *known = mk_secret_view(token);
+
+    return NGX_OK;
+}
+
+
 /* --- when all is read ----------------------------------------------------- */
 
 
@@ -462,6 +483,9 @@ ngx_meshkit_redact_init(ngx_conf_t *cf)
     main = mmcf->redact;
     server = cmcf->servers.elts;
     wanted = main->opens;
+
+    main->tokens.nelts = mk_needles_sort(main->tokens.elts,
+                                         main->tokens.nelts);
 
     if (ngx_meshkit_redact_push(&main->headers, &extension) != NGX_OK) {
         return NGX_ERROR;

@@ -60,6 +60,7 @@ struct ngx_meshkit_redact_main_s {
     ngx_array_t         args;       /* of mk_bytes_t, of all servers */
     ngx_array_t         headers;
     ngx_array_t         logs;       /* of ngx_meshkit_redact_log_t */
+    ngx_array_t         tokens;     /* of mk_bytes_t: sent to services */
     const mk_secret_t  *key;        /* of token_refs; NULL: nothing is on */
     ngx_uint_t          opens;      /* there is a meshkit_open */
 
@@ -110,6 +111,9 @@ ngx_int_t ngx_meshkit_redact_location(ngx_conf_t *cf,
  */
 ngx_uint_t ngx_meshkit_redact_is_named(const ngx_http_complex_value_t *value);
 
+/* this token is sent to a service: no log shows it */
+ngx_int_t ngx_meshkit_redact_token(ngx_conf_t *cf, const mk_secret_t *token);
+
 /* postconfiguration */
 ngx_int_t ngx_meshkit_redact_init(ngx_conf_t *cf);
 
@@ -153,12 +157,13 @@ ngx_uint_t ngx_meshkit_redact_request_is_noisy(
     const ngx_meshkit_redact_t *known);
 
 /*
- * Rules for text that is about a request: its tokens, and if wanted the values
- * of its named headers.  known may be NULL.
+ * Rules for text that is about a request: its tokens and those of services,
+ * and if wanted the values of its named headers.  known may be NULL.
  */
 void ngx_meshkit_redact_request_rules(mk_redact_t *rules,
-    const ngx_array_t *args, const ngx_array_t *headers,
-    const ngx_meshkit_redact_t *known, ngx_uint_t values);
+    const ngx_meshkit_redact_main_t *main, const ngx_array_t *args,
+    const ngx_array_t *headers, const ngx_meshkit_redact_t *known,
+    ngx_uint_t values);
 
 /* this value is a token, wherever it stands in the request */
 void ngx_meshkit_redact_request_token(ngx_http_request_t *r,

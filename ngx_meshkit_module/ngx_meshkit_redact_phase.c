@@ -148,6 +148,7 @@ ngx_meshkit_redact_phase_begin(ngx_http_request_t *r)
 {
     ngx_array_t                   *args, *headers;
     ngx_meshkit_redact_t          *known;
+    ngx_meshkit_main_conf_t       *mmcf;
     ngx_meshkit_redact_strings_t  *all;
 
     all = &ngx_meshkit_redact_phase;
@@ -164,8 +165,12 @@ ngx_meshkit_redact_phase_begin(ngx_http_request_t *r)
 
     known = ngx_meshkit_redact_known_get(r);
 
-    ngx_meshkit_redact_request_rules(&all->text, args, headers, known, 0);
-    ngx_meshkit_redact_request_rules(&all->value, args, headers, known, 1);
+    mmcf = ngx_http_get_module_main_conf(r, ngx_meshkit_module);
+
+    ngx_meshkit_redact_request_rules(&all->text, mmcf->redact, args, headers,
+                                     known, 0);
+    ngx_meshkit_redact_request_rules(&all->value, mmcf->redact, args, headers,
+                                     known, 1);
 
     if (r != r->main) {
         ngx_meshkit_redact_phase_keep(all);

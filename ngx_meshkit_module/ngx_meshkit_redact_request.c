@@ -33,7 +33,8 @@ ngx_meshkit_redact_request_of(const ngx_log_t *log)
 
 
 void
-ngx_meshkit_redact_request_rules(mk_redact_t *rules, const ngx_array_t *args,
+ngx_meshkit_redact_request_rules(mk_redact_t *rules,
+    const ngx_meshkit_redact_main_t *main, const ngx_array_t *args,
     const ngx_array_t *headers, const ngx_meshkit_redact_t *known,
     ngx_uint_t values)
 {
@@ -43,6 +44,8 @@ ngx_meshkit_redact_request_rules(mk_redact_t *rules, const ngx_array_t *args,
     rules->nargs = args->nelts;
     rules->headers = headers->elts;
     rules->nheaders = headers->nelts;
+    rules->tokens = main->tokens.elts;
+    rules->ntokens = main->tokens.nelts;
     rules->key = ngx_meshkit_keys_token_ref();
 
     if (known != NULL) {
@@ -73,6 +76,7 @@ ngx_meshkit_redact_request_log_error(ngx_http_request_t *r,
     u_char                     *p;
     mk_redact_t                 rules;
     ngx_meshkit_redact_t       *known;
+    ngx_meshkit_main_conf_t    *mmcf;
     ngx_meshkit_redact_conf_t  *rscf;
 
     known = ngx_meshkit_redact_known_get(r);
@@ -87,9 +91,10 @@ ngx_meshkit_redact_request_log_error(ngx_http_request_t *r,
         known->lines += NGX_MAX_ERROR_STR - len + (p - buf);
     }
 
+    mmcf = ngx_http_get_module_main_conf(r, ngx_meshkit_module);
     rscf = ngx_http_get_module_srv_conf(r, ngx_meshkit_module);
 
-    ngx_meshkit_redact_request_rules(&rules, rscf->args,
+    ngx_meshkit_redact_request_rules(&rules, mmcf->redact, rscf->args,
                                      rscf->headers, known, 0);
     ngx_meshkit_redact_parts_request(r, sr, &rules, buf, p);
 

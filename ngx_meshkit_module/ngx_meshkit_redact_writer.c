@@ -76,10 +76,10 @@ ngx_meshkit_redact_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
         buf[len - 1] = LF;
     }
 
-    ngx_meshkit_redact_request_rules(&message, &w->main->args,
+    ngx_meshkit_redact_request_rules(&message, w->main, &w->main->args,
                                      &w->main->headers, known,
                                      level >= NGX_LOG_NOTICE);
-    ngx_meshkit_redact_request_rules(&request, &w->main->args,
+    ngx_meshkit_redact_request_rules(&request, w->main, &w->main->args,
                                      &w->main->headers, known, 0);
 
     message.again = 1;

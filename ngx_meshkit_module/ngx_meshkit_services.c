@@ -4,6 +4,7 @@
 
 #include "ngx_meshkit_conf.h"
 #include "ngx_meshkit_health.h"
+#include "ngx_meshkit_redact.h"
 
 
 /* An internal location: "/..." and nothing that is no path. */
@@ -97,7 +98,9 @@ ngx_meshkit_services_token(ngx_conf_t *cf, ngx_str_t *word,
         return ngx_meshkit_conf_unknown(cf, word, known);
     }
 
-    return rc == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return rc == NGX_OK
+           && ngx_meshkit_redact_token(cf, service->token) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -113,6 +113,10 @@ static const redact_case_t  cases[] = {
     { "up to another rule", "/?u={the-link-secret}://{b}@c" },
     { "beyond what a rule takes", "/?token={a}{&and-another!}&b" },
     { "around what a rule looks for", "/?{another&token}={a}&b" },
+    { "a token", "/p/{of-a\"service,;&}/x" },
+    { "behind a scheme", "\"Bearer {of-a\"service,;&}\"" },
+    { "escaped", "/?key={of-a%22service,;%26}&a" },
+    { "between secrets", "{the-link-secret}/{of-a\"service,;&}/{41bcdefgh!}" },
     { "another", "/p/the-link-secrat" },
     { "a short one is not looked for", "/p/tiny/" },
     { "an escape that is none", "/%" },
@@ -137,7 +141,7 @@ text(const char *s)
 
 
 static mk_secret_t  *key;
-static mk_bytes_t    args[1], headers[2], secrets[6];
+static mk_bytes_t    args[1], headers[2], secrets[6], tokens[2];
 static mk_redact_t   rules;
 
 
@@ -155,6 +159,8 @@ setup(void)
     secrets[3] = text("per%25cent/Sign");
     secrets[4] = text("&and-another!");
     secrets[5] = text("another&token");
+    tokens[0] = text("of-a\"service,;&");
+    tokens[1] = text("of-another-service");
 
     rules.args = args;
     rules.nargs = 1;
@@ -162,6 +168,8 @@ setup(void)
     rules.nheaders = 2;
     rules.secrets = secrets;
     rules.nsecrets = mk_needles_sort(secrets, 6);
+    rules.tokens = tokens;
+    rules.ntokens = mk_needles_sort(tokens, 2);
     rules.key = key;
     rules.again = 1;
 }

@@ -332,6 +332,34 @@ mixed(const cost_rules_t *by)
 }
 
 
+/* as many tokens of services as there are values, and one of them */
+static void
+with_tokens(void)
+{
+    double       one, all, ignored;
+    uint8_t     *line;
+    mk_redact_t  rules;
+
+    line = malloc(COST_TEXT);
+    fill(line, "", "GET /a/page?of=it, client: 127.0.0.1, ");
+
+    rules = few.rules;
+    rules.tokens = nasty.values;
+    rules.ntokens = 1;
+    one = steps_of(&rules, line, COST_TEXT, &ignored);
+
+    rules.ntokens = nasty.rules.nsecrets;
+    all = steps_of(&rules, line, COST_TEXT, &ignored);
+
+    ok(all < one + COST_CHEAP * COST_TEXT,
+       "%d tokens cost no more than a search among them",
+       (int) rules.ntokens);
+    ok(is_fair(&few, line, 1, "a line"), "nor does a line without them");
+
+    free(line);
+}
+
+
 int
 main(void)
 {
@@ -347,6 +375,7 @@ main(void)
     dearest = 0;
     repeated(&nasty, 2);
     mixed(&nasty);
+    with_tokens();
     tap_diag("many names: at most %.1f steps a byte", dearest);
 
     mk_secret_free(key);
