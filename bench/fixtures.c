@@ -52,6 +52,7 @@ costs_text(const char *text)
 static EVP_PKEY_CTX *
 costs_make_bare(mk_key_type_t type)
 {
+    EVP_PKEY      *pair;
     mk_key_t      *own, *peer;
     EVP_PKEY_CTX  *ctx;
 
@@ -59,10 +60,12 @@ costs_make_bare(mk_key_type_t type)
     peer = mk_key_generate(type);
     costs_need(own != NULL && peer != NULL, "keys");
 
-    ctx = EVP_PKEY_CTX_new_from_pkey(NULL, mk_key_pkey(own), NULL);
+    pair = mk_key_pair(own);
+    ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pair, NULL);
     costs_need(ctx != NULL && EVP_PKEY_derive_init(ctx) == 1
                && EVP_PKEY_derive_set_peer(ctx, mk_key_pkey(peer)) == 1,
                "exchange");
+    EVP_PKEY_free(pair);
 
     return ctx;
 }
