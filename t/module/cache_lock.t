@@ -15,6 +15,15 @@ my $e = Meshkit::Edge->new(gateways => 2, forms => [qw(raw)], text => {
 proxy_cache_path %%DIR%%/temp/cache keys_zone=blocks:1m;
 meshkit_deadline 3s;
 EOT
+    server => <<'EOT',
+location ~ ^/two/(?<cap>.*)$ {
+    meshkit_open $cap;
+    meshkit_metadata /_meshkit/metadata;
+    meshkit_gateway /_gw/0 raw;
+    meshkit_gateway /_gw/1 raw;
+    meshkit_read_ahead 2;
+}
+EOT
     gateway => <<'EOT' });
 proxy_buffering on;
 proxy_cache blocks;
@@ -24,22 +33,21 @@ proxy_cache_lock_timeout 60s;
 proxy_cache_lock_age 60s;
 proxy_read_timeout 60s;
 EOT
-# A root and 62 blocks, the first six of them without delay.
-use constant { LEAF => 16 * 1024, AT_HAND => 6 };
 
-my @shares = map { $e->share(size => 1_000_000, leaf => LEAF) } 1 .. 3;
+# A segment of many blocks: they are read ahead before anything is sent.
+my @shares = map { $e->share(size => 1_000_000, segment => 1 << 20) } 1 .. 3;
 
 $e->start;
 
 
 sub begin {
-    my ($share, $tag, @range) = @_;
+    my ($share, $tag, $form) = @_;
 
     my $client = IO::Socket::INET->new(
         PeerAddr => '127.0.0.1', PeerPort => $e->nginx->port('front'));
 
-    print $client join "\r\n", "GET /raw/$share->{id} HTTP/1.1", 'Host: a',
-                               "X-Tag: $tag", @range, '', '';
+    print $client join "\r\n", "GET /$form/$share->{id} HTTP/1.1", 'Host: a',
+                               "X-Tag: $tag", '', '';
     $client->flush;
 
     return $client;
@@ -57,23 +65,19 @@ for my $i (0 .. $#shares) {
 
     for my $gateway ($e->gateway(0), $e->gateway(1)) {
         $gateway->fault('delay', format => 'raw', cid => $_, seconds => 30)
-            for @blocks[1 + AT_HAND .. $#blocks];
+            for @blocks[5 .. $#blocks];
     }
 
     $e->clear;
 
-    my $first = begin($share, "first-$i", 'Range: bytes=0-131000');
+    my $first = begin($share, "first-$i", 'two');
 
-    ok(wait_for(20, sub { $e->gateway->count >= 1 + AT_HAND + 2 }),
-       'the locks are held');
-    sleep 1;
+    ok(wait_for(20, sub { $e->gateway->count == 7 }), 'the locks are held');
 
-    my $held = $e->gateway->count;
+    # its first blocks are in the cache, its next ones wait for the locks
+    my $second = begin($share, "second-$i", 'raw');
 
-    # what is at hand is in the cache, its next blocks wait for the locks
-    my $second = begin($share, "second-$i");
-
-    ok(wait_for(20, sub { $e->gateway->count > $held }),
+    ok(wait_for(20, sub { $e->gateway->count >= 9 }),
        'it waits for the locks, and for blocks besides');
 
     close $second;
