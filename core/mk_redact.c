@@ -284,6 +284,22 @@ mk_redact_version(mk_bytes_t line, size_t pos)
 }
 
 
+/* what a line that was not understood has behind its last " HTTP/" */
+static size_t
+mk_redact_behind(const mk_redact_t *rules, uint8_t *text, mk_bytes_t line,
+    size_t version)
+{
+    size_t  pos;
+
+    pos = version + sizeof(" HTTP/") - 1;
+
+    return mk_redact_part(rules, MK_REDACT_LINE,
+                          text == NULL ? NULL : text + pos,
+                          mk_redact_slice(line, pos, line.len),
+                          !rules->whole);
+}
+
+
 /*
  * Method and version stand for themselves, whatever they are called; so does
  * the method of a line that nginx did not understand, if it has a version.
@@ -315,7 +331,8 @@ mk_redact_request(const mk_redact_t *rules, uint8_t *text, mk_bytes_t line)
         }
 
         part = mk_redact_slice(line, 0, method);
-        n = mk_redact_part(rules, MK_REDACT_TARGET, text, part, 0);
+        n = mk_redact_part(rules, MK_REDACT_TARGET, text, part, 0)
+            + mk_redact_behind(rules, text, line, end);
 
     } else {
         while (start < line.len && mk_redact_is_space(line.data[start])) {

@@ -12,7 +12,8 @@
  *   - what follows "Bearer " or "Basic " (RFC 6750, RFC 7617)
  *   - a JWS in compact form (RFC 7515), of which a cut line may show the
  *     beginning only, percent-encoded or not
- *   - name and password in "://name:password@": a token may be either
+ *   - name and password in "://name:password@": a token may be either; of a
+ *     cut line, whatever is between "://" and its end
  *   - each secret that is given, percent-encoded or not; of one that is
  *     longer than MK_NEEDLES_PREFIX, whatever begins with so many of its bytes
  *

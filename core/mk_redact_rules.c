@@ -313,7 +313,10 @@ mk_redact_rules_jws(mk_redact_scan_t *s, mk_redact_rules_run_t *run)
 }
 
 
-/* what stands in "://name:password@" (RFC 3986, section 3.2.1) */
+/*
+ * What stands in "://name:password@" (RFC 3986, section 3.2.1).  Where the
+ * text may be cut in front of the "@", what is left may be no host.
+ */
 static int
 mk_redact_rules_userinfo(mk_redact_scan_t *s, mk_redact_rules_run_t *run)
 {
@@ -355,6 +358,12 @@ mk_redact_rules_userinfo(mk_redact_scan_t *s, mk_redact_rules_run_t *run)
         {
             break;
         }
+    }
+
+    if (s->cut && run->end == run->start
+        && mk_redact_scan_is_line_end(s, pos))
+    {
+        run->end = pos;
     }
 
     return 1;

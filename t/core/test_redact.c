@@ -96,6 +96,8 @@ static const redact_case_t  cases[] = {
     { "with an escaped one", "/?u=http%3A%2F%2F{u%3As3:c@r3t}%40a%2Fb" },
     { "with escapes of its own", "a http://{u:s%2Fcr%20%3t}@a/b" },
     { "a token as the user's name", "http://{s3cr3t}@a:80/, http://{s3c:}@a/" },
+    { "cut in front of the host", "GET /?a, http://{u:s3c}" },
+    { "cut and ended", "GET /?a, u=http%3A%2F%2F{u%3As3c}\n" },
     { "a port is none", "http://a:80/b@c, http://a:80?b@c" },
     { "the next argument is none", "/?u=http://a&b=c@d" },
     { "too short for one", "/eyJhbG/a" },
@@ -370,6 +372,7 @@ flags(void)
     by.whole = 1;
     row_by(&by, "/p/the-link", "the beginning of a secret, and no more");
     row_by(&by, "/p/eyJhbG", "the beginning of a JWS, and no more");
+    row_by(&by, "http://a:80", "a host, and no more");
 }
 
 
@@ -427,6 +430,11 @@ static const char *const  unparsed[] = {
     "Bearer {s3cr3t}",
     "token={s3cr3t&a}",
     "GET /a b?token={c} HTTP/1.0",
+    "GET /a HTTP/1.1&token={s3cr3t}",
+    "GET /a?b= HTTP/token={s3cr3t}",
+    "GET /a HTTP/9.9 Bearer {s3cr3t}",
+    "GET /x-key:/../a HTTP/1.1 {the-link-secret}",
+    "GET /bearer%20/../a HTTP/1.1 x",
 };
 
 
