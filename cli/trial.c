@@ -224,6 +224,12 @@ trial_before(recordurl_t *store, const change_t *change,
     switch (result) {
 
     case TRIAL_HONOURED:
+
+        /* some take any If-Match for "*", which fits whatever is there */
+        if (change->make_trial == NULL) {
+            rc = trial_in_place(store, made, condition, url);
+        }
+
         break;
 
     case TRIAL_IGNORED:
@@ -257,33 +263,50 @@ trial_before(recordurl_t *store, const change_t *change,
 }
 
 
+static int
+trial_again(recordurl_t *store, const char *url, const char *text,
+    const char *condition, const char *header)
+{
+    int  rc;
+
+    switch (trial_put(store, url, text, condition)) {
+
+    case TRIAL_HONOURED:
+        return REPORT_OK;
+
+    case TRIAL_IGNORED:
+        report_warning("the new share was revoked again");
+        return trial_ignored(header);
+
+    default:
+        rc = trial_fail(store);
+        report_hint("the share was published, and whether the service "
+                    "honours %s is not known", header);
+        return rc;
+    }
+}
+
+
 int
 trial_after(recordurl_t *store, const change_made_t *made, const char *url)
 {
     int    rc;
-    char  *text;
+    char  *text, condition[TRIAL_CONDITION];
+
+    rc = trial_draw(condition);
+    if (rc != REPORT_OK) {
+        return rc;
+    }
 
     text = change_revoked_text(made);
     if (text == NULL) {
         return report_no_memory();
     }
 
-    switch (trial_put(store, url, text, "If-None-Match: *")) {
+    rc = trial_again(store, url, text, "If-None-Match: *", "If-None-Match");
 
-    case TRIAL_HONOURED:
-        rc = REPORT_OK;
-        break;
-
-    case TRIAL_IGNORED:
-        report_warning("the new share was revoked again");
-        rc = trial_ignored("If-None-Match");
-        break;
-
-    default:
-        rc = trial_fail(store);
-        report_hint("the share was published, and whether the service "
-                    "honours If-None-Match is not known");
-        break;
+    if (rc == REPORT_OK) {
+        rc = trial_again(store, url, text, condition, "If-Match");
     }
 
     free(text);

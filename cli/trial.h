@@ -14,17 +14,17 @@
 
 /*
  * If-Match, before a record is written: puts a trial under a random id with
- * an If-Match that cannot fit; 412 is what a service has to say.  A service
- * that looks into records may refuse it for another reason; then a record
- * that is to be revoked is put itself, at url.  REPORT_OK, remembered in
- * store, or another report_exit_t after a message.
+ * an If-Match that cannot fit; 412 is what a service has to say.  It may say
+ * that only because nothing is there, or refuse the trial since it looks into
+ * records; so a record that is to be revoked is then put itself, at url.
+ * REPORT_OK, remembered in store, or another report_exit_t after a message.
  */
 int trial_before(recordurl_t *store, const change_t *change,
     const change_made_t *made, const char *url);
 
 /*
- * If-None-Match, after a record was made at url: puts it again as a revoked
- * one.  As above.
+ * Both preconditions, after a record was made at url: puts it again as a
+ * revoked one.  As above.
  */
 int trial_after(recordurl_t *store, const change_made_t *made,
     const char *url);

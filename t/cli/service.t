@@ -70,7 +70,8 @@ ok($r->{exit} == 0 && $c->read('out') eq 'by HTTP',
 
 $c->ok('it is revoked', 'revoke', $id, @file);
 is_deeply([ map { $_->method } $md->requests(qr/\Q$id\E/) ],
-          [qw(GET PUT GET PUT GET GET PUT GET)], 'by GET, PUT and GET');
+          [qw(GET PUT GET PUT PUT GET GET PUT PUT GET)],
+          'by GET, PUT and GET, and trials');
 is($c->json($c->read("store/$id"))->{status}{state}, 'revoked',
    'in the record');
 like($c->open($id, @file)->{err}, qr/share_revoked/, 'and refused');

@@ -69,7 +69,7 @@ sub revoked_form {
 sub published {
     my (@args) = @_;
 
-    $s->set(%{ { map { $_ => undef } qw(etag ignore hold lose refuse only
+    $s->set(%{ { map { $_ => undef } qw(etag ignore hold lose refuse only any
                                         missing show took after_get undo
                                         no_delete) } });
     unlink glob $s->dir . '/tick/*';
@@ -92,13 +92,16 @@ sub refused {
 
 $c->seal('two writers');
 my $id = $c->share(@place, '--id', 'first');
-is(methods(qr{/first$}), 'GET PUT GET PUT',
-   'a new share: looked for, put, read back, tried');
+is(methods(qr{/first$}), 'GET PUT GET PUT PUT',
+   'a new share: looked for, put, read back, tried twice');
 my @puts = $s->puts('first');
 is($puts[0]->header('If-None-Match'), '*', 'it is put where nothing is');
 ok($puts[1] && $puts[1]->header('If-None-Match') eq '*'
    && $puts[1]->json->{status}{state} eq 'revoked',
    'and once more, as a revoked one,');
+like($puts[2]->header('If-Match') // '', qr/^"[\w-]{22}"$/,
+     'with an If-Match, too,');
+is($puts[2]->json->{status}{state}, 'revoked', 'revoked as well,');
 is($s->state('first'), 'active', 'which the service refused');
 is_deeply([ $s->ids ], ['first'], 'there is no other record');
 my ($trial) = grep { $_->uri !~ m{/first$} } $s->puts;
@@ -108,8 +111,8 @@ ok($trial && $trial->header('If-Match') =~ /^"[\w-]{22}"$/
 
 $s->clear;
 $c->ok('it is revoked', 'revoke', 'first', @place);
-is(methods(qr{/first$}), 'GET PUT GET', 'by GET, PUT and GET');
-like(($s->puts('first'))[0]->header('If-Match') // '', qr/^"[0-9a-f]{32}"$/,
+is(methods(qr{/first$}), 'GET PUT PUT GET', 'by GET, a trial, PUT and GET');
+like(($s->puts('first'))[1]->header('If-Match') // '', qr/^"[0-9a-f]{32}"$/,
      'with the ETag that was read');
 is($_->header('Cache-Control'), 'no-cache', 'past caches')
     for grep { $_->method eq 'GET' } $s->requests;
@@ -220,7 +223,7 @@ $id = published();
 $s->set(refuse => [ 412, 1000 ]);
 refused('412 for ever', qr/answered with status 412, 8 times in a row\n/,
         'revoke', $id, @place);
-is(scalar(my @all = $s->puts($id)), PUTS, 'has an end');
+is(scalar(my @all = $s->puts($id)), 1 + PUTS, 'has an end');
 cmp_ok(time - $begin, '<', 20, 'soon');
 
 for my $status (428, 403, 400, 302, 507) {
@@ -394,6 +397,17 @@ $c->ok('If-Match ignored where nothing is: a recipient', same(to('bob')));
 $c->ok('If-Match ignored where nothing is: revoke', 'revoke', $id, @place);
 is($s->state($id), 'revoked', 'it is revoked');
 is_deeply([ $s->ids ], \@before, 'what it was tried with is gone');
+
+# 412 where nothing is, and each PUT carried out where something is
+$id = published();
+$s->set(any => 1);
+refused('any If-Match fits what is there: revoke',
+        qr/as revoked, .*\n.*ignores If-Match/, 'revoke', $id, @place);
+is($s->state($id), 'revoked', 'has revoked');
+refused('any If-Match fits what is there: a new share',
+        qr/revoked again\n.*ignores If-Match/,
+        $c->share_args(@place, '--id', 'any'));
+is($s->state('any'), 'revoked', 'is taken back');
 
 # --- nginx's own DAV ---------------------------------------------------------
 

@@ -18,6 +18,7 @@ package Meshkit::RecordStore;
 #   lose            so many PUTs are applied and not answered
 #   refuse          [status, n]: so many PUTs, in the place of the work
 #   only            a PUT of a record under another id than its own: 400
+#   any             an If-Match is taken for "*": it fits whatever is there
 #   missing         the status of If-Match where nothing is, instead of 412;
 #                   201: it is carried out
 #   show            a GET's body, whatever was stored
@@ -223,6 +224,8 @@ sub _judge {
     return undef if !defined $match || $ignore =~ /^(?:If-Match|both)/;
     my $missing = $self->get('missing') // 412;
     return $missing == 201 ? undef : { status => $missing } if !defined $now;
+
+    return undef if $self->get('any');
 
     my $tag = $self->_etag($now) // '';
     return $match eq $tag && $tag !~ m{^W/} ? undef : { status => 412 };
