@@ -115,6 +115,24 @@ ngx_meshkit_capability_header(ngx_meshkit_open_t *open)
 }
 
 
+/* 1 if the capsule's id would be masked with it: the client chose both */
+static ngx_uint_t
+ngx_meshkit_capability_hides(const ngx_meshkit_open_t *open)
+{
+    size_t  i, len;
+
+    len = ngx_min(open->token.len, MK_NEEDLES_PREFIX);
+
+    for (i = 0; i + len <= open->id.len; i++) {
+        if (ngx_memcmp(open->id.data + i, open->token.data, len) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 ngx_int_t
 ngx_meshkit_capability_take(ngx_meshkit_open_t *open)
 {
@@ -135,8 +153,9 @@ ngx_meshkit_capability_take(ngx_meshkit_open_t *open)
         return NGX_OK;
     }
 
-    if (!ngx_meshkit_redact_is_named(value)) {
-
+    if (!ngx_meshkit_redact_is_named(value)
+        && !ngx_meshkit_capability_hides(open))
+    {
         /* one in a header is no reason to mask a path that is called so */
 
         ngx_meshkit_redact_request_token(open->request, &open->token);

@@ -25,6 +25,7 @@ my $e = Meshkit::Edge->new(forms => [ 'car' ], text => {
 log_format parts 'parts "$request" $status <$request_method> <$uri> '
                  '<$request_uri> <$args> <$server_protocol> <$remote_addr> '
                  '<$http_user_agent> <$http_referer> <$http_cookie>';
+map $http_authorization $bearer { "~^Bearer (?<rest>.+)$" $rest; }
 EOT
     server => <<'EOT',
 server_name localhost;
@@ -36,6 +37,14 @@ error_log %%DIR%%/logs/parts-error-too.log error;
 access_log %%DIR%%/logs/parts.log parts;
 location /admin/ { root %%DIR%%/html; set $seen "$request$remote_addr"; }
 location /denied/ { deny all; }
+location ~ ^/mapped/(?<cap>[^/]*) {
+    meshkit_open $cap;
+    meshkit_gateway /_gw/0 raw;
+    meshkit_policy /_meshkit/policy;
+    meshkit_as alice;
+    meshkit_metadata /_meshkit/metadata;
+    meshkit_capability $bearer;
+}
 location / { root %%DIR%%/html; }
 EOT
 });
@@ -234,6 +243,18 @@ for my $long (1700 .. 1710, 1900, 2000, 2040, 2060) {
 }
 
 
+# a token that another expression takes from a header is the capsule's id, or
+# begins with it
+my @mapped = ('capsule-that-was-asked-for', 'c' x 40);
+
+for my $id (@mapped) {
+    for my $token ($id, $id . 'x', substr $id, 2) {
+        Meshkit::Http::http_request($t->port('front'), raw =>
+            "GET /mapped/$id HTTP/1.1\r\nHost: localhost\r\n"
+            . "Authorization: Bearer $token\r\nConnection: close\r\n\r\n");
+    }
+}
+
 # --- the lines --------------------------------------------------------------
 
 send_one('the last');
@@ -252,6 +273,13 @@ for my $line (split /\n/, $t->read('logs/parts.log')) {
 
 for my $line (split /\n/, $t->read('logs/parts-error.log')) {
     push @{ $error{$1} }, $line if $line =~ /delete-(\d+)\b/;
+}
+
+for my $id (@mapped) {
+    my @lines = $t->read('logs/parts.log')
+                =~ m{^parts "GET (/mapped/\Q$id\E) HTTP/1\.1" \d+ <GET> <\1>}mg;
+
+    is(scalar @lines, 3, "$id: a token like it does not hide it");
 }
 
 sub log_escape { return $_[0] =~ s/(["\\])/sprintf '\\x%02X', ord $1/ger }
