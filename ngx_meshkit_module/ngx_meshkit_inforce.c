@@ -20,6 +20,20 @@ ngx_meshkit_inforce_moment(void)
 }
 
 
+/* 1 if a file of this state was being cut short when it was looked at */
+static ngx_uint_t
+ngx_meshkit_inforce_is_cut(const ngx_meshkit_inforce_t *in,
+    const ngx_meshkit_listfile_stamp_t *stamp)
+{
+    if (ngx_meshkit_listfile_is_same(stamp, &in->stamp)) {
+        return in->cut;
+    }
+
+    return ngx_meshkit_listfile_is_cut(stamp, &in->stamp)
+           || ngx_meshkit_listfile_is_cut(stamp, &in->whole);
+}
+
+
 ngx_uint_t
 ngx_meshkit_inforce_is_at_rest(const ngx_meshkit_inforce_t *in,
     const ngx_meshkit_listfile_stamp_t *stamp,
@@ -30,7 +44,9 @@ ngx_meshkit_inforce_is_at_rest(const ngx_meshkit_inforce_t *in,
     age = at->wall - (int64_t) stamp->modified.tv_sec * 1000
           - stamp->modified.tv_nsec / 1000000;
 
-    if (age >= NGX_MESHKIT_INFORCE_REST) {
+    if (age >= NGX_MESHKIT_INFORCE_REST
+        && !ngx_meshkit_inforce_is_cut(in, stamp))
+    {
         return 1;
     }
 
@@ -55,6 +71,7 @@ ngx_meshkit_inforce_mark(ngx_meshkit_inforce_t *in,
     const ngx_meshkit_listfile_stamp_t *stamp)
 {
     if (!ngx_meshkit_listfile_is_same(stamp, &in->stamp)) {
+        in->cut = ngx_meshkit_inforce_is_cut(in, stamp);
         in->stamp = *stamp;
         in->seen = ngx_current_msec;
     }
@@ -103,6 +120,7 @@ void
 ngx_meshkit_inforce_settle(ngx_meshkit_inforce_t *in)
 {
     in->moving = 0;
+    in->whole = in->stamp;
 
     mk_denylist_free(in->rested);
     in->rested = NULL;

@@ -23,10 +23,13 @@ typedef struct {
                                                process knows of none */
     ngx_meshkit_listfile_digest_t   digest; /* of what "list" is */
     ngx_meshkit_listfile_stamp_t    stamp;  /* of what was read */
-    ngx_msec_t                      seen;   /* when that was first seen */
+    ngx_meshkit_listfile_stamp_t    whole;  /* of the last that was at rest */
+    ngx_msec_t                      seen;   /* when stamp was first seen */
     time_t                          loaded;
     ngx_meshkit_listfile_fault_t    fault;
     unsigned                        moving:1;   /* "list" was not at rest */
+    unsigned                        cut:1;      /* "stamp" is of a file that
+                                                   was being cut short */
 } ngx_meshkit_inforce_t;
 
 

@@ -29,6 +29,20 @@ ngx_meshkit_listfile_is_same(const ngx_meshkit_listfile_stamp_t *a,
 }
 
 
+ngx_uint_t
+ngx_meshkit_listfile_is_cut(const ngx_meshkit_listfile_stamp_t *stamp,
+    const ngx_meshkit_listfile_stamp_t *before)
+{
+    ngx_meshkit_listfile_stamp_t  whole;
+
+    whole = *stamp;
+    whole.size = before->size;
+
+    return stamp->size != before->size
+           && ngx_meshkit_listfile_is_same(&whole, before);
+}
+
+
 void
 ngx_meshkit_listfile_fail(ngx_meshkit_listfile_fault_t *fault, ngx_err_t err,
     const char *why)

@@ -80,6 +80,14 @@ void ngx_meshkit_listfile_stamp(const ngx_file_info_t *fi,
 ngx_uint_t ngx_meshkit_listfile_is_same(const ngx_meshkit_listfile_stamp_t *a,
     const ngx_meshkit_listfile_stamp_t *b);
 
+/*
+ * 1 if a file that was in state "before" is being cut short: the kernel gives
+ * it another size first, and other times when its memory is free.
+ */
+ngx_uint_t ngx_meshkit_listfile_is_cut(
+    const ngx_meshkit_listfile_stamp_t *stamp,
+    const ngx_meshkit_listfile_stamp_t *before);
+
 /* why == NULL: what err says */
 void ngx_meshkit_listfile_fail(ngx_meshkit_listfile_fault_t *fault,
     ngx_err_t err, const char *why);

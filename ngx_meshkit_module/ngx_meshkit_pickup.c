@@ -127,6 +127,7 @@ ngx_meshkit_pickup_finish(ngx_meshkit_pickup_t *pickup)
     } else {
         ngx_meshkit_inforce_close(&pickup->in, &reading->fault);
         pickup->in.stamp = pickup->found;
+        pickup->in.cut = 0;
     }
 
     ngx_meshkit_await_release(&pickup->waiting);
@@ -347,6 +348,24 @@ ngx_meshkit_pickup_create(ngx_conf_t *cf, const ngx_str_t *file)
 
 
 /*
+ * An empty file may be one that is being emptied (ngx_meshkit_listfile_is_cut)
+ * and it is not known what it was before: it has to stay empty for a moment.
+ */
+static ngx_uint_t
+ngx_meshkit_pickup_is_whole(const ngx_meshkit_pickup_t *pickup,
+    const ngx_meshkit_listfile_stamp_t *stamp)
+{
+    ngx_meshkit_inforce_moment_t  now;
+
+    now = ngx_meshkit_inforce_moment();
+
+    return ngx_meshkit_inforce_is_at_rest(&pickup->in, stamp, &now)
+           && (stamp->size > 0
+               || now.steady - pickup->in.seen >= NGX_MESHKIT_PICKUP_POLL);
+}
+
+
+/*
  * A list at rest: there is no other one yet that could stand by half a list.
  * The master may wait.  A process that only sends a signal opens nothing and
  * does not; "nginx -s stop" must not depend on who writes a file.
@@ -357,7 +376,6 @@ ngx_meshkit_pickup_await(ngx_meshkit_pickup_t *pickup,
 {
     ngx_msec_t                     start;
     ngx_file_info_t                fi;
-    ngx_meshkit_inforce_moment_t   now;
     ngx_meshkit_listfile_stamp_t   stamp;
 
     ngx_time_update();
@@ -372,9 +390,8 @@ ngx_meshkit_pickup_await(ngx_meshkit_pickup_t *pickup,
         }
 
         ngx_meshkit_inforce_mark(&pickup->in, &stamp);
-        now = ngx_meshkit_inforce_moment();
 
-        if (ngx_meshkit_inforce_is_at_rest(&pickup->in, &stamp, &now)
+        if (ngx_meshkit_pickup_is_whole(pickup, &stamp)
             || ngx_process == NGX_PROCESS_SIGNALLER)
         {
             ngx_meshkit_listfile_read(&pickup->in.file, reading);

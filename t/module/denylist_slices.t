@@ -337,6 +337,44 @@ for my $row ([ 'replaced' => sub { rename $_[0], $all or die $! } ],
        'until it stays that way') or diag(code_of());
 }
 
+# While a large file is being emptied, the kernel says that it is empty, and
+# still has its old times for some milliseconds.
+{
+    my $got = told(sub {
+        my $slow = 0;
+
+        list($cids . $entry);
+        code_of();
+        unlink $e->dir . '/enough';
+
+        my $pid = spawn('opens', sub {
+            my %codes;
+            $codes{ code_of() }++ while !-e $e->dir . '/enough';
+            $t->write('opened', join ', ', sort keys %codes);
+        });
+
+        for (1 .. 20) {
+            sleep 0.05;
+            my $next = prepared($cids . $entry, 'all');
+            my $start = time;
+            write_in_place('');
+            sleep 0.05;
+            rename $next, $all or die $!;
+            $slow = 1 if time - $start > YOUNG;
+            code_of();
+        }
+
+        $t->write('enough', '');
+        defined wait_process($pid, 60) or die 'the opens hang';
+
+        my $opened = $t->read('opened');
+
+        return $slow && $opened ne $denied ? undef : $opened;
+    });
+
+    is($got, $denied, 'emptied, over and over, while others open');
+}
+
 {
     my $got = told(sub {
         list('');
