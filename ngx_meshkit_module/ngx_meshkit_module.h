@@ -40,8 +40,12 @@
 /* pieces of plaintext that may be on their way to the client at a time */
 #define NGX_MESHKIT_PIECES          1
 
-/* segments that are opened in one go, before other requests have their turn */
+/*
+ * Segments that are opened in one go, before other requests have their turn;
+ * one that is larger than this piece counts as several.
+ */
 #define NGX_MESHKIT_TURN            16
+#define NGX_MESHKIT_TURN_PIECE      65536
 
 #define NGX_MESHKIT_GATEWAYS_MAX    32
 #define NGX_MESHKIT_AUDIENCE_MAX    255     /* bytes of meshkit_audience */
@@ -203,7 +207,7 @@ struct ngx_meshkit_open_s {
     size_t                         claimed;     /* of meshkit_max_memory */
     ngx_chain_t                   *free;        /* plaintext buffers */
     ngx_chain_t                   *busy;
-    ngx_uint_t                     turn;        /* segments in this turn */
+    ngx_uint_t                     turn;        /* pieces in this turn */
     ngx_msec_t                     turn_time;   /* when that began */
 
     mk_status_t                    outcome;
@@ -314,11 +318,12 @@ void ngx_meshkit_end_open(ngx_meshkit_open_t *open);
 /*
  * ngx_meshkit_stream.c: authentic plaintext, as the client takes it; last is
  * the end of it, watch waits for the client, client_event is the end of that
- * wait
+ * wait; turn says whether others go first, by the segments that were taken
  */
 void ngx_meshkit_stream_pump(ngx_meshkit_open_t *open);
 ngx_int_t ngx_meshkit_stream_last(ngx_meshkit_open_t *open);
 ngx_uint_t ngx_meshkit_stream_turn(ngx_meshkit_open_t *open);
+void ngx_meshkit_stream_took(ngx_meshkit_open_t *open, size_t len);
 ngx_int_t ngx_meshkit_stream_watch(ngx_meshkit_open_t *open);
 void ngx_meshkit_stream_client_event(ngx_event_t *ev);
 void ngx_meshkit_stream_wipe(ngx_meshkit_open_t *open);

@@ -143,7 +143,7 @@ ngx_meshkit_spool_fill(ngx_meshkit_open_t *open)
 
         if (len > 0) {
             ngx_explicit_memzero(plain, len);
-            open->turn++;
+            ngx_meshkit_stream_took(open, len);
 
             /* what is left is bounded by the gateways' pace */
 

@@ -131,6 +131,14 @@ ngx_meshkit_stream_last(ngx_meshkit_open_t *open)
 }
 
 
+/* A segment of this length was opened in this turn. */
+void
+ngx_meshkit_stream_took(ngx_meshkit_open_t *open, size_t len)
+{
+    open->turn += 1 + (len - 1) / NGX_MESHKIT_TURN_PIECE;
+}
+
+
 /* Opens the next segment; 1 if there was one, 0 if a block is needed. */
 static ngx_uint_t
 ngx_meshkit_stream_piece(ngx_meshkit_open_t *open, ngx_chain_t *cl)
@@ -182,6 +190,7 @@ ngx_meshkit_stream_piece(ngx_meshkit_open_t *open, ngx_chain_t *cl)
         return 0;
     }
 
+    ngx_meshkit_stream_took(open, len);
     ngx_meshkit_count(ngx_meshkit_counters_get(open->request)->plaintext, len);
 
     ngx_meshkit_stream_send(open, cl);
@@ -250,7 +259,6 @@ ngx_meshkit_stream_fill(ngx_meshkit_open_t *open)
         }
 
         if (ngx_meshkit_stream_piece(open, cl)) {
-            open->turn++;
             continue;
         }
 
