@@ -52,6 +52,13 @@ mk_car_free(mk_car_t *car)
 }
 
 
+size_t
+mk_car_room(const mk_car_t *car)
+{
+    return car->size;
+}
+
+
 int
 mk_car_at_boundary(const mk_car_t *car)
 {

@@ -48,6 +48,9 @@ void mk_car_free(mk_car_t *car);
 mk_status_t mk_car_read(mk_car_t *car, mk_bytes_t *in,
     mk_car_section_t *section, int *found);
 
+/* bytes of the memory for a section: as long as the longest one so far */
+size_t mk_car_room(const mk_car_t *car);
+
 /* 1 if the bytes so far end where a section may end */
 int mk_car_at_boundary(const mk_car_t *car);
 

@@ -2,7 +2,7 @@
  * ngx_meshkit_car: blocks from a CAR, as it streams in.
  */
 
-#include "ngx_meshkit_fetch.h"
+#include "ngx_meshkit_memory.h"
 
 
 #define NGX_MESHKIT_CAR_ARGS                                                  \
@@ -339,6 +339,7 @@ ngx_int_t
 ngx_meshkit_car_read(ngx_meshkit_fetch_t *f)
 {
     int                found;
+    size_t             room;
     ngx_buf_t         *b;
     mk_bytes_t         in;
     ngx_chain_t       *cl;
@@ -361,6 +362,7 @@ ngx_meshkit_car_read(ngx_meshkit_fetch_t *f)
         }
 
         in = ngx_meshkit_bytes_of(b->pos, b->last - b->pos);
+        room = mk_car_room(f->car);
         status = mk_car_read(f->car, &in, &section, &found);
         f->stream->taken += b->last - b->pos - in.len;
         b->pos = b->last - in.len;
@@ -375,6 +377,11 @@ ngx_meshkit_car_read(ngx_meshkit_fetch_t *f)
                                      ? &ngx_meshkit_car_oversize
                                      : &ngx_meshkit_car_malformed,
                                   status == MK_CID_MISMATCH);
+            return NGX_AGAIN;
+        }
+
+        if (!ngx_meshkit_memory_grow(f->open, room, mk_car_room(f->car))) {
+            ngx_meshkit_car_fault(f, &ngx_meshkit_fault_outgrown, 1);
             return NGX_AGAIN;
         }
 

@@ -18,6 +18,12 @@ const ngx_meshkit_fault_t  ngx_meshkit_fault_slow = {
     "slower than meshkit_min_rate"
 };
 
+const ngx_meshkit_fault_t  ngx_meshkit_fault_outgrown = {
+    NGX_MESHKIT_MISMATCH, MK_CID_MISMATCH,
+    "the block is larger than the file lets expect, meshkit_max_memory is "
+    "reached"
+};
+
 const ngx_meshkit_fault_t  ngx_meshkit_fault_late = {
     NGX_MESHKIT_TIMEOUT, MK_PROVIDER_REQUEST_FAILED, "no answer in time"
 };
@@ -142,6 +148,7 @@ ngx_meshkit_fault_diagnose(const ngx_meshkit_subrequest_t *s)
            : s->status != NGX_HTTP_OK ? &status
            : s->mistyped ? &mistyped
            : s->encoded ? &encoded
+           : s->outgrown ? &ngx_meshkit_fault_outgrown
            : s->overflow ? &overflow
            : s->mismatch ? &ngx_meshkit_fault_mismatch
            : &truncated;

@@ -470,6 +470,11 @@ ngx_meshkit_fetch_block(ngx_meshkit_open_t *open)
         return ngx_meshkit_car_read(f);
     }
 
+    /* the opener is through with what came of a CAR that was left */
+
+    mk_car_free(f->car);
+    f->car = NULL;
+
     rc = ngx_meshkit_blocks_take(f);
 
     if (rc == NGX_AGAIN && !open->decided) {

@@ -172,6 +172,7 @@ void ngx_meshkit_fetch_credit(ngx_meshkit_fetch_t *f, ngx_uint_t n,
     size_t len);
 
 extern const ngx_meshkit_fault_t  ngx_meshkit_fault_mismatch;
+extern const ngx_meshkit_fault_t  ngx_meshkit_fault_outgrown;
 extern const ngx_meshkit_fault_t  ngx_meshkit_fault_slow;
 extern const ngx_meshkit_fault_t  ngx_meshkit_fault_late;
 

@@ -247,7 +247,7 @@ ngx_meshkit_filter_drop(ngx_chain_t *in)
 static ngx_int_t
 ngx_meshkit_filter_grow(ngx_meshkit_subrequest_t *s, size_t n)
 {
-    size_t   room;
+    size_t   room, bound;
     u_char  *p;
 
     if (n > s->limit - s->len) {
@@ -264,6 +264,25 @@ ngx_meshkit_filter_grow(ngx_meshkit_subrequest_t *s, size_t n)
 
     room = ngx_max(room, s->len + n);
     room = ngx_min(room, s->limit);
+
+    if (s->hash.code != 0) {
+
+        /* of a block, it is known how long it can be */
+
+        bound = ngx_meshkit_memory_bound(s->open);
+
+        if (s->len + n <= bound) {
+            room = ngx_min(room, bound);
+        }
+    }
+
+    if (s->hash.code != 0
+        && !ngx_meshkit_memory_grow(s->open, s->room, room))
+    {
+        s->overflow = 1;
+        s->outgrown = 1;
+        return NGX_DECLINED;
+    }
 
     p = mk_pages_alloc(room);
     if (p == NULL) {

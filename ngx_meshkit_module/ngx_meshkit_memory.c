@@ -110,6 +110,52 @@ ngx_meshkit_memory_blocks(const ngx_meshkit_fetch_t *f)
 }
 
 
+size_t
+ngx_meshkit_memory_bound(const ngx_meshkit_open_t *open)
+{
+    return mk_opener_block_max(open->opener) + NGX_MESHKIT_MEMORY_FRAME;
+}
+
+
+static size_t
+ngx_meshkit_memory_beyond(const ngx_meshkit_open_t *open, size_t room)
+{
+    size_t  bound;
+
+    bound = ngx_meshkit_memory_bound(open);
+
+    return room > bound ? room - bound : 0;
+}
+
+
+/* What is held for responses that are longer than their blocks can be. */
+static size_t
+ngx_meshkit_memory_surplus(const ngx_meshkit_fetch_t *f)
+{
+    size_t                     n, room;
+    ngx_uint_t                 i;
+    ngx_meshkit_subrequest_t  *s;
+
+    n = 0;
+
+    for (i = 0; i < f->nslots; i++) {
+        s = f->slots[i].subrequest;
+
+        if (s != NULL) {
+            n += ngx_meshkit_memory_beyond(f->open, s->room);
+        }
+    }
+
+    if (f->car != NULL) {
+        room = mk_car_room(f->car);
+        n += f->stream != NULL ? ngx_meshkit_memory_beyond(f->open, room)
+                               : room;
+    }
+
+    return n;
+}
+
+
 /*
  * One block is claimed as long as any is to come: a CAR's, or the raw one that
  * is needed next or was taken.  Only blocks beyond that one are read ahead.
@@ -128,6 +174,7 @@ ngx_meshkit_memory_settle(ngx_meshkit_open_t *open)
 
     size = NGX_MESHKIT_MEMORY_OPEN
            + blocks * mk_opener_block_max(open->opener)
+           + ngx_meshkit_memory_surplus(open->fetch)
            + mk_opener_room(open->opener)
            + mk_opener_tables(open->opener);
 
@@ -136,6 +183,24 @@ ngx_meshkit_memory_settle(ngx_meshkit_open_t *open)
     }
 
     ngx_meshkit_memory_claim(open, size);
+}
+
+
+ngx_uint_t
+ngx_meshkit_memory_grow(ngx_meshkit_open_t *open, size_t from, size_t to)
+{
+    size_t  more;
+
+    more = ngx_meshkit_memory_beyond(open, to)
+           - ngx_meshkit_memory_beyond(open, from);
+
+    if (more > 0 && !ngx_meshkit_memory_fits(more, ngx_meshkit_memory_max)) {
+        return 0;
+    }
+
+    ngx_meshkit_memory_claim(open, open->claimed + more);
+
+    return 1;
 }
 
 

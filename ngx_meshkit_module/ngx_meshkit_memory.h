@@ -24,6 +24,9 @@
 #define NGX_MESHKIT_MEMORY_REQUEST  (16 * 1024)
 #define NGX_MESHKIT_MEMORY_FILE   (64 * 1024)
 
+/* besides its block, what a CAR has in front of it; and how it is rounded */
+#define NGX_MESHKIT_MEMORY_FRAME  (16 * 1024)
+
 /* no lower meshkit_max_memory than what one open of any file may claim */
 #define NGX_MESHKIT_MEMORY_MIN    (8 * 1024 * 1024)
 
@@ -43,6 +46,17 @@ ngx_int_t ngx_meshkit_memory_admit(ngx_meshkit_open_t *open);
 
 /* Claims what the open may hold from here on, as its blocks show it. */
 void ngx_meshkit_memory_settle(ngx_meshkit_open_t *open);
+
+/* The most bytes of memory for a response that is a block of the file. */
+size_t ngx_meshkit_memory_bound(const ngx_meshkit_open_t *open);
+
+/*
+ * Claims that the memory for a block grows beyond what is claimed for it: only
+ * a response that is not that block needs so much, or a file that no producer
+ * wrote.  0 if that is above the limit.
+ */
+ngx_uint_t ngx_meshkit_memory_grow(ngx_meshkit_open_t *open, size_t from,
+    size_t to);
 
 /* Whether a further block may be read ahead. */
 ngx_uint_t ngx_meshkit_memory_has_room(const ngx_meshkit_open_t *open);

@@ -94,6 +94,7 @@ struct ngx_meshkit_subrequest_s {
     unsigned               complete:1;  /* ... and the whole body */
     unsigned               encoded:1;   /* a Content-Encoding */
     unsigned               overflow:1;  /* more than limit bytes */
+    unsigned               outgrown:1;  /* more than there is memory for */
     unsigned               lost:1;      /* no memory for a part of it */
     unsigned               mistyped:1;  /* another media type */
     unsigned               unserved:1;  /* not the service's own location */
