@@ -29,6 +29,31 @@ static size_t  ngx_meshkit_memory_claimed;
 static size_t  ngx_meshkit_memory_max;
 
 
+#if (NGX_MESHKIT_MEMORY_MAPS)
+
+/*
+ * Mapping a block costs a page fault for each 4 KiB of it.  A file's blocks
+ * are mostly of one size, and one is freed as another comes: a few pieces are
+ * kept for the next ones.
+ */
+#define NGX_MESHKIT_MEMORY_PIECES  16
+#define NGX_MESHKIT_MEMORY_KEPT    (4 * 1024 * 1024)
+
+typedef struct {
+    void    *data;
+    size_t   len;       /* 0: none */
+} ngx_meshkit_memory_piece_t;
+
+static ngx_meshkit_memory_piece_t
+    ngx_meshkit_memory_pieces[NGX_MESHKIT_MEMORY_PIECES];
+
+/* bytes of all of them; which one is the next to make room */
+static size_t      ngx_meshkit_memory_kept;
+static ngx_uint_t  ngx_meshkit_memory_next;
+
+#endif
+
+
 static ngx_uint_t
 ngx_meshkit_memory_fits(size_t size, size_t max)
 {
@@ -295,10 +320,21 @@ ngx_meshkit_memory_default(ngx_cycle_t *cycle)
 
 #if (NGX_MESHKIT_MEMORY_MAPS)
 
+/* A piece that was kept, or a new one. */
 static void *
 ngx_meshkit_memory_map(size_t len)
 {
-    void  *p;
+    void        *p;
+    ngx_uint_t   i;
+
+    for (i = 0; i < NGX_MESHKIT_MEMORY_PIECES; i++) {
+        if (ngx_meshkit_memory_pieces[i].len == len) {
+            ngx_meshkit_memory_pieces[i].len = 0;
+            ngx_meshkit_memory_kept -= len;
+
+            return ngx_meshkit_memory_pieces[i].data;
+        }
+    }
 
     p = mmap(NULL, len, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANON, -1, 0);
 
@@ -313,11 +349,45 @@ ngx_meshkit_memory_map(size_t len)
 
 
 static void
-ngx_meshkit_memory_unmap(void *p, size_t len)
+ngx_meshkit_memory_drop(void *p, size_t len)
 {
     if (munmap(p, len) == -1) {
         ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
                       "munmap(%p, %uz) failed", p, len);
+    }
+}
+
+
+/* Keeps the piece; those that were kept for longest, in turns, make room. */
+static void
+ngx_meshkit_memory_unmap(void *p, size_t len)
+{
+    ngx_uint_t                   i;
+    ngx_meshkit_memory_piece_t  *piece;
+
+    if (len > NGX_MESHKIT_MEMORY_KEPT) {
+        ngx_meshkit_memory_drop(p, len);
+        return;
+    }
+
+    for (i = 0; i < NGX_MESHKIT_MEMORY_PIECES; i++) {
+        piece = &ngx_meshkit_memory_pieces[ngx_meshkit_memory_next];
+
+        ngx_meshkit_memory_next = (ngx_meshkit_memory_next + 1)
+                                  % NGX_MESHKIT_MEMORY_PIECES;
+
+        if (piece->len > 0) {
+            ngx_meshkit_memory_drop(piece->data, piece->len);
+            ngx_meshkit_memory_kept -= piece->len;
+            piece->len = 0;
+        }
+
+        if (len <= NGX_MESHKIT_MEMORY_KEPT - ngx_meshkit_memory_kept) {
+            piece->data = p;
+            piece->len = len;
+            ngx_meshkit_memory_kept += len;
+            return;
+        }
     }
 }
 
