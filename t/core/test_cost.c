@@ -72,15 +72,23 @@ bytes_of(const void *data, size_t len)
 
 
 static int
-bare(void *data)
+derive(EVP_PKEY_CTX *ctx)
 {
-    size_t     len;
-    uint8_t    out[32];
-    unwrap_t  *u = data;
+    size_t   len;
+    uint8_t  out[32];
 
     len = sizeof(out);
 
-    return EVP_PKEY_derive(u->ctx, out, &len) == 1;
+    return EVP_PKEY_derive(ctx, out, &len) == 1;
+}
+
+
+static int
+bare(void *data)
+{
+    unwrap_t  *u = data;
+
+    return derive(u->ctx);
 }
 
 
@@ -305,13 +313,9 @@ typedef struct {
 static int
 bare_of_record(void *data)
 {
-    size_t     len;
-    uint8_t    out[32];
     record_t  *r = data;
 
-    len = sizeof(out);
-
-    return EVP_PKEY_derive(r->ctx, out, &len) == 1;
+    return derive(r->ctx);
 }
 
 
